@@ -1,0 +1,146 @@
+const brand = Symbol.for('middy-managed-instances.error')
+
+/** The literal `code` of every error this package throws or reports. */
+export type ManagedErrorCode =
+  | 'CONTEXT_KEY'
+  | 'MANAGED_REQUIRED'
+  | 'RELEASE_FAILED'
+  | 'REQUEST_ENDED'
+  | 'SHUTDOWN_FAILED'
+  | 'WORKSPACE_FULL'
+  | 'WORKSPACE_PATH'
+  | 'WORKSPACE_ROOT'
+
+/**
+ * The base of every error of this package: a literal `code`, typed `data`, and a message that says what to do.
+ *
+ * @example
+ * ```ts
+ * import { isManagedError } from 'middy-managed-instances'
+ *
+ * const retryable = (error: unknown): boolean => isManagedError(error) && error.code === 'WORKSPACE_FULL'
+ * ```
+ */
+export abstract class ManagedError extends Error {
+  /** What happened, for a program: stable over releases. */
+  abstract readonly code: ManagedErrorCode
+  /** The values the message speaks of. */
+  abstract readonly data: object
+  /** Whether the same request may succeed when it is sent again. */
+  readonly retryable: boolean = false
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    Object.defineProperty(this, brand, { value: true })
+  }
+}
+
+/**
+ * Tells whether a value is an error of this package, also when two copies of the package are loaded.
+ *
+ * @example
+ * ```ts
+ * import { isManagedError } from 'middy-managed-instances'
+ *
+ * const codeOf = (error: unknown): string | undefined => (isManagedError(error) ? error.code : undefined)
+ * ```
+ */
+export const isManagedError = (error: unknown): error is ManagedError =>
+  typeof error === 'object' && error !== null && brand in error
+
+/**
+ * Something that belongs to a request was used after that request had ended; also the `reason` of a request's signal.
+ *
+ * @example
+ * ```ts
+ * import { RequestEndedError } from 'middy-managed-instances'
+ *
+ * const stoppedInTime = (error: unknown): boolean => error instanceof RequestEndedError
+ * ```
+ */
+export class RequestEndedError extends ManagedError {
+  override readonly name = 'RequestEndedError'
+  readonly code = 'REQUEST_ENDED'
+  readonly data: { readonly resource: string; readonly outcome: string }
+
+  constructor(resource: string, outcome: string, options?: ErrorOptions) {
+    super(
+      `${resource}: the request it belongs to has ended (${outcome}). Stop when the handler's signal aborts, and await ` +
+        'everything the handler starts before it returns.',
+      options,
+    )
+    this.data = { resource, outcome }
+  }
+}
+
+/**
+ * A middleware needs to wrap the handler or to close on every path, which only `middy(managed())` can do.
+ *
+ * @example
+ * ```ts
+ * import { ManagedRequiredError } from 'middy-managed-instances'
+ *
+ * const isSetUpWrong = (error: unknown): boolean => error instanceof ManagedRequiredError
+ * ```
+ */
+export class ManagedRequiredError extends ManagedError {
+  override readonly name = 'ManagedRequiredError'
+  readonly code = 'MANAGED_REQUIRED'
+  readonly data: { readonly feature: string }
+
+  constructor(feature: string) {
+    super(
+      `${feature} needs the request scope of managed(), and this handler was made by a plain middy(). ` +
+        'Make it with middy(managed()).use(...).handler(...).',
+    )
+    this.data = { feature }
+  }
+}
+
+/**
+ * A middleware can't put its value on the Lambda context: the key is taken by another of ours, or the context is frozen.
+ *
+ * @example
+ * ```ts
+ * import { ContextKeyError } from 'middy-managed-instances'
+ *
+ * const takenKey = (error: unknown): string | undefined =>
+ *   error instanceof ContextKeyError ? error.data.contextKey : undefined
+ * ```
+ */
+export class ContextKeyError extends ManagedError {
+  override readonly name = 'ContextKeyError'
+  readonly code = 'CONTEXT_KEY'
+  readonly data: { readonly middleware: string; readonly contextKey: string }
+
+  constructor(middleware: string, contextKey: string, problem: string, options?: ErrorOptions) {
+    super(`${middleware}(): context.${contextKey} ${problem}`, options)
+    this.data = { middleware, contextKey }
+  }
+}
+
+/**
+ * Something deferred to a request failed to be released, or took longer than its bound; the answer was not changed by it.
+ *
+ * @example
+ * ```ts
+ * import middy from '@middy/core'
+ * import { managed } from 'middy-managed-instances'
+ *
+ * const handler = middy(managed({ onReleaseError: (error) => console.warn(error.data.release, error.cause) }))
+ * ```
+ */
+export class ReleaseError extends ManagedError {
+  override readonly name = 'ReleaseError'
+  readonly code = 'RELEASE_FAILED'
+  readonly data: { readonly release: string; readonly outcome: string; readonly requestId: string | undefined }
+
+  constructor(data: ReleaseError['data'], problem: string, options?: ErrorOptions) {
+    super(
+      `Releasing "${data.release}" ${problem} after the request had ended (${data.outcome}). ` +
+        'The answer was not changed by it; look at the cause, or raise releaseTimeout if it only needs longer.',
+      options,
+    )
+    this.data = data
+  }
+}

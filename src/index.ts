@@ -1,0 +1,14 @@
+export {
+  ContextKeyError,
+  isManagedError,
+  ManagedError,
+  type ManagedErrorCode,
+  ManagedRequiredError,
+  ReleaseError,
+  RequestEndedError,
+} from './errors.ts'
+export { type Runtime, runtime } from './runtime/environment.ts'
+export { currentScope, scopeOf } from './scope/current.ts'
+export { type ManagedOptions, managed } from './scope/managed.ts'
+export type { Added } from './scope/middleware.ts'
+export type { Ending, ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope/scope.ts'

@@ -1,0 +1,122 @@
+import { exposeSignal } from './context-signal.ts'
+import { storage } from './current.ts'
+import type { ReleasePolicy } from './release-stack.ts'
+import { type RequestLike, RequestScope } from './request-scope.ts'
+import { watchResponseStream } from './response-stream.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+interface Core {
+  readonly middyRequest: (event?: unknown, context?: unknown) => RequestLike
+  readonly runRequest: (request: RequestLike, ...rest: unknown[]) => Promise<unknown>
+}
+
+type Entry = ((...args: unknown[]) => unknown) & { handler?: (replacement: unknown) => unknown }
+
+/**
+ * A Middy execution mode as it is called; Middy 7.9 types it as `() => void`.
+ *
+ * {@link https://github.com/middyjs/middy/blob/main/packages/core/index.js | Source}
+ */
+export type ExecutionMode = (
+  core: Core,
+  befores: unknown,
+  handler: unknown,
+  afters: unknown,
+  onErrors: unknown,
+  plugin: unknown,
+) => Entry
+
+const streamingMark = Symbol.for('aws.lambda.runtime.handler.streaming')
+
+/** Runs every invocation of `mode` within a scope that closes in a `finally` around all that Middy does. */
+export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionMode => {
+  const decorated: ExecutionMode = (core, befores, handler, afters, onErrors, plugin) => {
+    const base = mode(withScope(core), befores, wrapHandler(handler), afters, onErrors, plugin)
+    const streaming = streamingMark in base
+    const entry: Entry = (...args) => {
+      const scope = new RequestScope(policy, storage.getStore())
+      if (streaming) watchResponseStream(scope, args)
+      return storage.run(scope, invoke, scope, base, args)
+    }
+    for (const key of Reflect.ownKeys(base))
+      if (key !== 'length' && key !== 'prototype')
+        Object.defineProperty(entry, key, Object.getOwnPropertyDescriptor(base, key) as PropertyDescriptor)
+    if (typeof base.handler === 'function')
+      entry.handler = (replacement) => {
+        base.handler?.(wrapHandler(replacement))
+        return entry
+      }
+    return entry
+  }
+  return decorated
+}
+
+/** Middy's own functions, which make the request known to its scope, and the scope know how far Middy is with it. */
+const withScope = ({ middyRequest, runRequest, ...core }: Core): Core => ({
+  ...core,
+  middyRequest: (event, context) => {
+    const request = middyRequest(event, context)
+    const scope = storage.getStore()
+    if (scope !== undefined) {
+      scope.request = request
+      exposeSignal(request.context)
+    }
+    return request
+  },
+  runRequest: (request, ...rest) => {
+    const running = runRequest(request, ...rest)
+    storage.getStore()?.process(running)
+    return running
+  },
+})
+
+const wrapHandler = (handler: unknown): unknown => {
+  if (typeof handler !== 'function') return handler
+  const call = handler as (...args: unknown[]) => unknown
+  return (event: unknown, context: unknown, options: unknown, ...rest: unknown[]) => {
+    const scope = storage.getStore()
+    if (scope === undefined) return call(event, context, options, ...rest)
+    const withSignal = followSignal(scope, options)
+    return scope.handle(context, () => call(event, context, withSignal, ...rest))
+  }
+}
+
+/** The handler's third argument, with the scope's signal in place of Middy's, which it follows. */
+const followSignal = (scope: RequestScope, options: unknown): unknown => {
+  const signal = (options as { signal?: unknown } | undefined)?.signal
+  if (!(signal instanceof AbortSignal)) return options
+  scope.follow(signal)
+  return { ...(options as object), signal: scope.signal }
+}
+
+/** Entered synchronously, so that Middy starts in the very turn it would have started in. */
+const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[]): unknown => {
+  let running: unknown
+  try {
+    running = base(...(args as never[]))
+  } catch (error) {
+    scope.end(true)
+    throw error
+  }
+  if (isThenable(running)) return finish(scope, running)
+  scope.end(false)
+  return running
+}
+
+const finish = async (scope: RequestScope, running: PromiseLike<unknown>): Promise<unknown> => {
+  let response: unknown
+  try {
+    response = await running
+  } catch (error) {
+    const closing = scope.end(true)
+    if (closing !== undefined) await closing
+    throw error
+  }
+  const closing = scope.end(false)
+  if (closing !== undefined) await closing
+  return response
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

@@ -1,0 +1,78 @@
+import { RequestEndedError } from '../errors.ts'
+import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
+import type { Ending, ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
+
+/** A scope within a request's scope. Until something is deferred to it, it costs the request's scope nothing. */
+export class Fork implements ForkedScope, ReleaseOwner {
+  readonly #name: string
+  readonly #parent: Scope & ReleaseOwner
+  #releases: ReleaseStack | undefined
+  #leave: (() => Promise<void>) | undefined
+  #ending: Ending | undefined
+
+  constructor(name: string, parent: Scope & ReleaseOwner) {
+    this.#name = name
+    this.#parent = parent
+  }
+
+  get policy(): ReleasePolicy {
+    return this.#parent.policy
+  }
+
+  get requestId(): string | undefined {
+    return this.#parent.requestId
+  }
+
+  remaining(): number {
+    return this.#parent.remaining()
+  }
+
+  get signal(): AbortSignal {
+    return this.#parent.signal
+  }
+
+  get deadline(): number {
+    return this.#parent.deadline
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#ending?.outcome ?? this.#parent.outcome
+  }
+
+  get handlerSettled(): Promise<void> {
+    return this.#parent.handlerSettled
+  }
+
+  defer(name: string, release: Release): () => Promise<void> {
+    if (this.#releases === undefined) {
+      this.#releases = new ReleaseStack(this.#parent)
+      if (this.#ending === undefined) this.#leave = this.#parent.defer(this.#name, (ending) => this.#end(ending))
+    }
+    const releases = this.#releases
+    const deferred = releases.push(name, release)
+    if (this.#ending !== undefined) {
+      releases.run(this.#ending)
+      throw new RequestEndedError(name, this.#ending.outcome)
+    }
+    return () => releases.releaseNow(deferred, { outcome: 'returned', handlerSettled: true })
+  }
+
+  wrapHandler(wrapper: HandlerWrapper): void {
+    this.#parent.wrapHandler(wrapper)
+  }
+
+  fork(name: string): ForkedScope {
+    return new Fork(name, this)
+  }
+
+  async close(outcome: Outcome = 'returned', handlerSettled = true): Promise<void> {
+    if (this.#ending !== undefined) return
+    this.#ending = { outcome, handlerSettled }
+    await this.#leave?.()
+  }
+
+  #end(requestEnding: Ending): Promise<void> | undefined {
+    this.#ending ??= requestEnding
+    return this.#releases?.run(this.#ending)
+  }
+}

@@ -1,0 +1,87 @@
+import { finished, Readable } from 'node:stream'
+import { ManagedRequiredError } from '../errors.ts'
+import { setSignal } from './context-signal.ts'
+import { storage } from './current.ts'
+import { Fork } from './fork.ts'
+import { defaultPolicy } from './release-stack.ts'
+import { type RequestLike, RequestScope } from './request-scope.ts'
+import type { HandlerWrapper, Outcome } from './scope.ts'
+
+/** Middy's early timeout comes 5 ms before the deadline: an end within this many milliseconds of it is taken for one. */
+const timeoutMargin = 10
+
+let warned = false
+
+/** The scope of a request on a plain `middy()`: it can't see the handler, and Middy may skip what should close it. */
+export class PlainScope extends RequestScope {
+  /** What each of our middlewares holds of this request, by the middleware. */
+  readonly forks: Map<object, Fork> = new Map()
+
+  override wrapHandler(_wrapper: HandlerWrapper): void {
+    throw new ManagedRequiredError('Running code around the handler')
+  }
+
+  /** Ends one middleware's part, and with the last of them the scope. */
+  async leave(middleware: object, outcome: Outcome): Promise<void> {
+    const fork = this.forks.get(middleware)
+    if (fork === undefined) return
+    this.forks.delete(middleware)
+    const seen = this.remaining() <= timeoutMargin ? 'timedOut' : outcome
+    await fork.close(seen, false)
+    if (this.forks.size === 0) await this.close(seen, seen !== 'timedOut')
+  }
+
+  override expire(): void {
+    if (this.pending.length > 0) warnOfSkippedHooks(this.pending)
+    super.expire()
+  }
+}
+
+const warnOfSkippedHooks = (names: readonly string[]): void => {
+  if (warned) return
+  warned = true
+  process.emitWarning(
+    `Middy ended a request without calling our after or onError, so that ${names.join(', ')} was held until the request's deadline. ` +
+      'Make the handler with middy(managed()): it releases on every path.',
+    'ManagedInstancesWarning',
+  )
+}
+
+const plainScopes = new WeakMap<object, PlainScope>()
+
+/** Opens a middleware's own part of a plain request's scope, and the scope itself with the first of them. */
+export const openPlain = (
+  request: RequestLike,
+  middleware: object,
+  name: string,
+): { scope: PlainScope; fork: Fork } => {
+  let scope = plainScopes.get(request)
+  if (scope === undefined) {
+    scope = new PlainScope(defaultPolicy, storage.getStore())
+    scope.request = request
+    setSignal(request.context, scope.signal)
+    plainScopes.set(request, scope)
+  }
+  const fork = new Fork(name, scope)
+  scope.forks.set(middleware, fork)
+  return { scope, fork }
+}
+
+/** Closes a middleware's part; one whose request answers with a stream closes when the stream does. */
+export const closePlain = (
+  request: RequestLike & { readonly response?: unknown },
+  middleware: object,
+  outcome: Outcome,
+): Promise<void> | undefined => {
+  const scope = plainScopes.get(request)
+  if (!scope?.forks.has(middleware)) return undefined
+  const body = bodyStream(request.response)
+  if (body === undefined || outcome !== 'returned') return scope.leave(middleware, outcome)
+  finished(body, () => scope.leave(middleware, outcome))
+  return undefined
+}
+
+const bodyStream = (response: unknown): Readable | undefined => {
+  const body = response instanceof Readable ? response : (response as { body?: unknown } | null | undefined)?.body
+  return body instanceof Readable ? body : undefined
+}

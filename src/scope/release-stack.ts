@@ -1,0 +1,124 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import { ReleaseError } from '../errors.ts'
+import type { Ending, Release } from './scope.ts'
+
+/** What bounds and reports the releases of a scope. */
+export interface ReleasePolicy {
+  readonly releaseTimeout: number
+  readonly reserve: number
+  readonly onReleaseError: (error: ReleaseError) => void
+}
+
+/** Writes one structured line; a log stream that can't take it (EAGAIN on a stalled reader) must not harm a request. */
+export const reportReleaseError = (error: ReleaseError): void => {
+  const { name, code, message, data, cause } = error
+  try {
+    console.error(JSON.stringify({ level: 'ERROR', name, code, message, ...data, cause: describe(cause) }))
+  } catch {}
+}
+
+const describe = (cause: unknown): unknown => (cause instanceof Error ? (cause.stack ?? cause.message) : cause)
+
+export const defaultPolicy: ReleasePolicy = { releaseTimeout: 1000, reserve: 50, onReleaseError: reportReleaseError }
+
+interface Deferred {
+  readonly name: string
+  readonly release: Release
+}
+
+/** Whoever owns the stack, as far as running its releases needs to know. */
+export interface ReleaseOwner {
+  readonly policy: ReleasePolicy
+  readonly requestId: string | undefined
+  /** Milliseconds until the request's deadline; `Infinity` without one. */
+  remaining(): number
+}
+
+/** The releases of one scope: run once each, last in first out, each isolated from the others and bounded in time. */
+export class ReleaseStack {
+  readonly #owner: ReleaseOwner
+  readonly #deferred: Deferred[] = []
+
+  constructor(owner: ReleaseOwner) {
+    this.#owner = owner
+  }
+
+  get names(): string[] {
+    return this.#deferred.map(({ name }) => name)
+  }
+
+  push(name: string, release: Release): Deferred {
+    const deferred = { name, release }
+    this.#deferred.push(deferred)
+    return deferred
+  }
+
+  /** Releases one entry ahead of the others. */
+  async releaseNow(deferred: Deferred, ending: Ending): Promise<void> {
+    const index = this.#deferred.lastIndexOf(deferred)
+    if (index === -1) return
+    this.#deferred.splice(index, 1)
+    await this.#start(deferred, ending)
+  }
+
+  /**
+   * Runs every release, last first, each after the one before it. Returns nothing if none of them had to be awaited.
+   * After a timeout all are started and none is awaited: the answer must not be late.
+   */
+  run(ending: Ending): Promise<void> | undefined {
+    for (let next = this.#deferred.pop(); next !== undefined; next = this.#deferred.pop()) {
+      const running = this.#start(next, ending)
+      if (running !== undefined && ending.outcome !== 'timedOut') return this.#runRest(next, running, ending)
+    }
+    return undefined
+  }
+
+  async #runRest(first: Deferred, running: Promise<void>, ending: Ending): Promise<void> {
+    await this.#bounded(first, running, ending)
+    for (let next = this.#deferred.pop(); next !== undefined; next = this.#deferred.pop()) {
+      const pending = this.#start(next, ending)
+      if (pending !== undefined) await this.#bounded(next, pending, ending)
+    }
+  }
+
+  /** Starts one release; what it returns, if it has to be awaited, never rejects. */
+  #start(deferred: Deferred, ending: Ending): Promise<void> | undefined {
+    try {
+      const result = deferred.release(ending)
+      if (!isThenable(result)) return undefined
+      return Promise.resolve(result).then(
+        () => {},
+        (cause) => this.#report(deferred, ending, 'failed', cause),
+      )
+    } catch (cause) {
+      this.#report(deferred, ending, 'failed', cause)
+      return undefined
+    }
+  }
+
+  async #bounded(deferred: Deferred, running: Promise<void>, ending: Ending): Promise<void> {
+    const { releaseTimeout, reserve } = this.#owner.policy
+    const limit = Math.min(releaseTimeout, this.#owner.remaining() - reserve)
+    if (limit <= 0) return
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, limit, 'late')
+    })
+    const winner = await Promise.race([running, timeout])
+    clearTimeout(timer)
+    if (winner === 'late') this.#report(deferred, ending, `took longer than ${Math.ceil(limit)} ms`, undefined)
+  }
+
+  #report(deferred: Deferred, ending: Ending, problem: string, cause: unknown): void {
+    const data = { release: deferred.name, outcome: ending.outcome, requestId: this.#owner.requestId }
+    const error = new ReleaseError(data, problem, cause === undefined ? undefined : { cause })
+    try {
+      this.#owner.policy.onReleaseError(error)
+    } catch {
+      reportReleaseError(error)
+    }
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

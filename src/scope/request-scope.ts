@@ -1,0 +1,231 @@
+import { RequestEndedError } from '../errors.ts'
+import { ContextKeys } from './context-keys.ts'
+import { DeadlineQueue, type Expiring } from './deadline-queue.ts'
+import { Fork } from './fork.ts'
+import type { LinkedList } from './linked-list.ts'
+import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
+import type { ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
+
+/** The part of Middy's request that a scope reads. */
+export interface RequestLike {
+  readonly context: unknown
+  readonly error?: unknown
+}
+
+interface TimedContext {
+  readonly awsRequestId?: string
+  readonly getRemainingTimeInMillis?: () => number
+  readonly lambdaContext?: TimedContext
+}
+
+/** The open scopes of this worker. */
+export const openScopes: DeadlineQueue<RequestScope> = new DeadlineQueue()
+
+type HandlerState = 'pending' | 'running' | 'returned' | 'threw'
+
+/** The scope of one request. */
+export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner {
+  list: LinkedList<RequestScope> | undefined
+  previous: RequestScope | undefined
+  next: RequestScope | undefined
+  due = 0
+
+  readonly policy: ReleasePolicy
+  request: RequestLike | undefined
+  readonly #controller = new AbortController()
+  readonly #parent: RequestScope | undefined
+  #releases: ReleaseStack | undefined
+  #keys: ContextKeys | undefined
+  #wrappers: HandlerWrapper[] | undefined
+  #deadline: number | undefined
+  #outcome: Outcome | undefined
+  #interruption: 'timedOut' | 'disconnected' | undefined
+  #handler: HandlerState = 'pending'
+  #processing = false
+  #settled: PromiseWithResolvers<void> | undefined
+
+  constructor(policy: ReleasePolicy, parent: RequestScope | undefined) {
+    this.policy = policy
+    this.#parent = parent
+    if (parent !== undefined) this.follow(parent.signal)
+    openScopes.add(this)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome
+  }
+
+  get requestId(): string | undefined {
+    return this.#context?.awsRequestId ?? this.#context?.lambdaContext?.awsRequestId
+  }
+
+  get deadline(): number {
+    this.#deadline ??= Date.now() + this.remaining()
+    return this.#deadline
+  }
+
+  get handlerSettled(): Promise<void> {
+    if (this.#settled === undefined) {
+      this.#settled = Promise.withResolvers()
+      if (this.#hasStopped(this.#outcome)) this.#settled.resolve()
+    }
+    return this.#settled.promise
+  }
+
+  /** What has been deferred and is not released yet. */
+  get pending(): string[] {
+    return this.#releases?.names ?? []
+  }
+
+  defer(name: string, release: Release): () => Promise<void> {
+    this.#releases ??= new ReleaseStack(this)
+    const releases = this.#releases
+    const deferred = releases.push(name, release)
+    if (this.#outcome !== undefined) {
+      releases.run({ outcome: this.#outcome, handlerSettled: false })
+      throw new RequestEndedError(name, this.#outcome)
+    }
+    return () => releases.releaseNow(deferred, { outcome: 'returned', handlerSettled: true })
+  }
+
+  wrapHandler(wrapper: HandlerWrapper): void {
+    this.#wrappers ??= []
+    this.#wrappers.push(wrapper)
+  }
+
+  fork(name: string): ForkedScope {
+    return new Fork(name, this)
+  }
+
+  /** Puts a middleware's value on the context, for as long as the request lives. */
+  provide(middleware: string, key: string, value: unknown): void {
+    this.#keys ??= new ContextKeys()
+    this.#keys.add(this.request?.context as object, middleware, key, value)
+  }
+
+  remaining(): number {
+    const context = this.#context
+    try {
+      const timed = context?.getRemainingTimeInMillis ? context : context?.lambdaContext
+      const remaining = timed?.getRemainingTimeInMillis?.()
+      return typeof remaining === 'number' && !Number.isNaN(remaining) ? remaining : Number.POSITIVE_INFINITY
+    } catch {
+      return Number.POSITIVE_INFINITY
+    }
+  }
+
+  /** Aborts when `signal` does. */
+  follow(signal: AbortSignal): void {
+    if (signal.aborted) this.#abort(signal)
+    else signal.addEventListener('abort', this)
+  }
+
+  handleEvent(event: Event): void {
+    this.#abort(event.target as AbortSignal)
+  }
+
+  /** Tells the handler to stop; the scope stays open until it does, or until the deadline. */
+  interrupt(interruption: 'timedOut' | 'disconnected'): void {
+    if (this.#outcome !== undefined) return
+    this.#interruption ??= interruption
+    this.#controller.abort(new RequestEndedError('signal', interruption))
+  }
+
+  /** Notes that Middy is at work on the request, until `running` settles: it never does on a durable suspend. */
+  process<T>(running: Promise<T>): Promise<T> {
+    this.#processing = true
+    const done = (): void => {
+      this.#processing = false
+    }
+    running.then(done, done)
+    return running
+  }
+
+  /** Runs the handler within what the middlewares put around it. What is synchronous stays so. */
+  handle(context: unknown, handler: () => unknown): unknown {
+    if (this.#keys !== undefined) this.#keys.expose(context as object)
+    const wrapped =
+      this.#wrappers?.reduceRight<() => unknown>((next, wrapper) => () => wrapper(next), handler) ?? handler
+    this.#handler = 'running'
+    try {
+      const result = wrapped()
+      if (result instanceof Promise)
+        result.then(
+          () => this.#settle('returned'),
+          () => this.#settle('threw'),
+        )
+      else this.#settle('returned')
+      return result
+    } catch (error) {
+      this.#settle('threw')
+      throw error
+    }
+  }
+
+  /** Closes the scope of a request that Middy is done with. Returns nothing if no release has to be awaited. */
+  end(threw: boolean): Promise<void> | undefined {
+    if (this.#outcome === undefined) return this.close(this.#outcomeOf(threw))
+    if (this.#handler === 'pending') this.#settled?.resolve()
+    return undefined
+  }
+
+  /** Closes the scope at the request's deadline, whatever is still running. */
+  expire(): void {
+    this.interrupt('timedOut')
+    this.close('timedOut')
+  }
+
+  protected close(outcome: Outcome, handlerSettled: boolean = this.#hasStopped(outcome)): Promise<void> | undefined {
+    if (this.#outcome !== undefined) return undefined
+    openScopes.remove(this)
+    this.#outcome = outcome
+    this.#parent?.signal.removeEventListener('abort', this)
+    if (handlerSettled) {
+      this.#keys?.restore(this.request?.context as object)
+      this.#settled?.resolve()
+    } else if (!this.signal.aborted) this.#controller.abort(new RequestEndedError('signal', outcome))
+    return this.#releases?.run({ outcome, handlerSettled })
+  }
+
+  #outcomeOf(threw: boolean): Outcome {
+    if (this.#interruption !== undefined) return this.#interruption
+    if (threw || this.#handler === 'threw' || (this.request?.error ?? undefined) !== undefined) return 'threw'
+    if (this.#processing) return 'suspended'
+    return this.#handler === 'pending' ? 'early' : 'returned'
+  }
+
+  /** Whether the handler has stopped, or will never start: at the deadline it still may. */
+  #hasStopped(outcome: Outcome | undefined): boolean {
+    switch (this.#handler) {
+      case 'pending':
+        return outcome !== undefined && outcome !== 'timedOut'
+      case 'running':
+        return outcome === 'suspended'
+      case 'returned':
+      case 'threw':
+        return true
+      default:
+        return this.#handler satisfies never
+    }
+  }
+
+  #settle(state: 'returned' | 'threw'): void {
+    this.#handler = state
+    this.#settled?.resolve()
+  }
+
+  #abort(signal: AbortSignal): void {
+    const { reason } = signal
+    this.#interruption ??=
+      reason instanceof RequestEndedError && reason.data.outcome === 'disconnected' ? 'disconnected' : 'timedOut'
+    this.#controller.abort(reason)
+  }
+
+  get #context(): TimedContext | undefined {
+    return (this.request?.context as TimedContext | null | undefined) ?? undefined
+  }
+}
