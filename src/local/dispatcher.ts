@@ -1,6 +1,7 @@
 import type { Invocation } from './invocation.ts'
 import { type Ending, timedOut, unanswered } from './results.ts'
 import type { Statistics } from './statistics.ts'
+import { invalid } from './validation.ts'
 
 /** A worker's open poll. */
 export interface Poll {
@@ -24,6 +25,9 @@ export class Dispatcher {
   }
 
   submit(invocation: Invocation): void {
+    if (this.#inFlight.has(invocation.id)) {
+      throw invalid('invoke', 'requestId', 'an id that is not in flight', invocation.id)
+    }
     this.#statistics.accepted()
     this.#queued.add(invocation)
     this.#advance()

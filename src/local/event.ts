@@ -1,11 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { EventInvalidError } from './errors.ts'
 import { Invocation } from './invocation.ts'
 import { longestTimer, type ResolvedOptions } from './options.ts'
 import { payloadLimit } from './results.ts'
 import type { InvokeOptions } from './runtime.ts'
-import { checkInteger, checkString, invalid } from './validation.ts'
+import { checkInteger, checkPrintable, checkSignal } from './validation.ts'
 import { regionOf } from './variables.ts'
 
 /** An event and its options as an invocation that is ready to be submitted. */
@@ -13,21 +12,28 @@ export function createInvocation(
   event: unknown,
   options: InvokeOptions,
   defaults: ResolvedOptions,
-  onStream?: (response: IncomingMessage) => void,
+  onStream?: Invocation['onStream'],
 ): Invocation {
-  const { timeout = defaults.timeout, signal, clientContext, tenantId, traceId = newTraceId() } = options
+  const {
+    timeout = defaults.timeout,
+    signal,
+    clientContext,
+    tenantId,
+    traceId = newTraceId(),
+    requestId = randomUUID(),
+  } = options
   checkInteger('invoke', 'timeout', timeout, 1, longestTimer)
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid('invoke', 'signal', 'an AbortSignal', signal)
-  if (tenantId !== undefined) checkString('invoke', 'tenantId', tenantId)
-  checkString('invoke', 'traceId', traceId)
+  checkSignal('invoke', signal)
+  if (tenantId !== undefined) checkPrintable('invoke', 'tenantId', tenantId)
+  checkPrintable('invoke', 'traceId', traceId)
+  checkPrintable('invoke', 'requestId', requestId)
   const headers: Record<string, string> = {
     'lambda-runtime-invoked-function-arn': `arn:aws:lambda:${regionOf(defaults)}:000000000000:function:${defaults.functionName}`,
     'lambda-runtime-trace-id': traceId,
   }
   if (tenantId !== undefined) headers['lambda-runtime-aws-tenant-id'] = tenantId
   if (clientContext !== undefined) headers['lambda-runtime-client-context'] = toAscii(JSON.stringify(clientContext))
-  return new Invocation({ id: randomUUID(), body: toJson(event), timeout, headers, onStream })
+  return new Invocation({ id: requestId, body: toJson(event), timeout, headers, onStream })
 }
 
 function toJson(event: unknown): string {

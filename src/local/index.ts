@@ -31,5 +31,6 @@ export type {
   LocalRuntime,
   StreamedInvocation,
 } from './runtime.ts'
+export { type LambdaEndpoint, type ServeOptions, serveRuntime } from './serve/serve-runtime.ts'
 export { startRuntime } from './start-runtime.ts'
 export type { RuntimeStats, WorkerStats } from './statistics.ts'

@@ -4,7 +4,6 @@ import {
   HandlerExportMissingError,
   InitError,
   InitTimeoutError,
-  type LocalRuntimeError,
   ProcessFailedError,
 } from './errors.ts'
 import type { HandlerFile } from './handler-file.ts'
@@ -23,7 +22,7 @@ export class Initialization {
   readonly #logs: Logs
   readonly #waiting = new Set<number>()
   #resolve: () => void = () => {}
-  #reject: (error: LocalRuntimeError) => void = () => {}
+  #reject: (reason: unknown) => void = () => {}
 
   constructor(options: ResolvedOptions, handler: HandlerFile, logs: Logs) {
     this.#options = options
@@ -35,7 +34,12 @@ export class Initialization {
       this.#reject = reject
     })
     const timer = setTimeout(() => this.#reject(this.#late()), options.initTimeout)
-    this.done = ended.finally(() => clearTimeout(timer))
+    const abort = (): void => this.#reject(options.signal?.reason)
+    options.signal?.addEventListener('abort', abort, { once: true })
+    this.done = ended.finally(() => {
+      clearTimeout(timer)
+      options.signal?.removeEventListener('abort', abort)
+    })
     // The caller may still be opening ports when the first bad news comes.
     this.done.catch(() => {})
   }

@@ -15,7 +15,7 @@ export class Invocation {
   readonly timeout: number
   readonly headers: Readonly<Record<string, string>>
   /** Takes over a streamed response; without it the bytes are collected. */
-  readonly onStream: ((response: IncomingMessage) => void) | undefined
+  readonly onStream: ((response: IncomingMessage, hangUp: () => void) => void) | undefined
   readonly result: Promise<InvocationResult>
   stage: Stage = { name: 'queued' }
   deadline = 0

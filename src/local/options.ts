@@ -5,6 +5,7 @@ import {
   checkBoolean,
   checkFunction,
   checkInteger,
+  checkSignal,
   checkString,
   checkStrings,
   invalid,
@@ -45,11 +46,14 @@ export interface RuntimeOptions {
   readonly maxLogBytes?: number
   /** Called with each line the environment writes. */
   readonly onLog?: (line: LogLine) => void
+  /** Gives up the start when it aborts; without effect once the runtime is ready. */
+  readonly signal?: AbortSignal
 }
 
 /** The options as they are used: checked, with their defaults. */
-export type ResolvedOptions = Required<Omit<RuntimeOptions, 'onLog'>> & {
+export type ResolvedOptions = Required<Omit<RuntimeOptions, 'onLog' | 'signal'>> & {
   readonly onLog: RuntimeOptions['onLog'] | undefined
+  readonly signal: AbortSignal | undefined
 }
 
 const optionNames: Record<keyof RuntimeOptions, true> = {
@@ -68,6 +72,7 @@ const optionNames: Record<keyof RuntimeOptions, true> = {
   privateTmp: true,
   maxLogBytes: true,
   onLog: true,
+  signal: true,
 }
 
 // These say where the runtime client finds us and the handler: options of their own set them.
@@ -99,6 +104,7 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
     privateTmp = false,
     maxLogBytes = 16 * 1024 * 1024,
     onLog,
+    signal,
   } = options
   checkString(where, 'handler', handler)
   checkInteger(where, 'workers', workers, 1, 1024)
@@ -115,6 +121,7 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
   checkBoolean(where, 'privateTmp', privateTmp)
   checkInteger(where, 'maxLogBytes', maxLogBytes, 0, Number.MAX_SAFE_INTEGER)
   if (onLog !== undefined) checkFunction(where, 'onLog', onLog)
+  checkSignal(where, signal)
   return {
     handler,
     workers,
@@ -131,6 +138,7 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
     privateTmp,
     maxLogBytes,
     onLog,
+    signal,
   }
 }
 

@@ -45,6 +45,13 @@ export function streamEnding(response: IncomingMessage, bytes: Buffer): Ending {
   }
 }
 
+/** The ending of a streamed response whose reader has left. */
+export const disconnected: Ending = failed({
+  errorType: 'Client.Disconnected',
+  errorMessage: 'The client closed its connection before the stream ended.',
+  trace: [],
+})
+
 /** The ending of a streamed response whose connection broke. */
 export function truncated(body: Buffer): Ending {
   return failed(

@@ -28,9 +28,17 @@ interface Parts {
 type State = { readonly name: 'running' } | { readonly name: 'ended'; readonly reason: string }
 
 const answersBound = 1000
-const invokeOptions = { timeout: true, signal: true, clientContext: true, tenantId: true, traceId: true } as const
+const invokeOptions = {
+  timeout: true,
+  signal: true,
+  requestId: true,
+  clientContext: true,
+  tenantId: true,
+  traceId: true,
+} as const
 const streamOptions = { ...invokeOptions, keepMetadata: true } as const
-const burstOptions = { ...invokeOptions, concurrency: true, onResult: true } as const
+const { requestId: _, ...burstEach } = invokeOptions
+const burstOptions = { ...burstEach, concurrency: true, onResult: true } as const
 
 export class RunningRuntime implements LocalRuntime {
   readonly exited: Promise<EnvironmentExit>

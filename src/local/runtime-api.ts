@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Dispatcher, Poll } from './dispatcher.ts'
 import { helloPath, workerHeader } from './inside/configuration.ts'
 import type { Invocation } from './invocation.ts'
-import { streamEnding, truncated } from './response-body.ts'
+import { disconnected, streamEnding, truncated } from './response-body.ts'
 import { answered, type FunctionError, failed, payloadLimit, readFunctionError } from './results.ts'
 
 const base = '/2018-06-01/runtime/'
@@ -94,8 +94,12 @@ export class RuntimeApi {
   #answerStream(id: string, request: http.IncomingMessage, response: http.ServerResponse): void {
     const onStream = this.#dispatcher.find(id)?.onStream
     const chunks: Buffer[] = []
-    if (onStream) onStream(request)
-    else request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    if (onStream) {
+      onStream(request, () => {
+        hangUp(request, response)
+        this.#dispatcher.settle(id, disconnected)
+      })
+    } else request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.once('end', () => {
       accept(request, response)
       this.#dispatcher.settle(id, streamEnding(request, Buffer.concat(chunks)))
@@ -124,6 +128,13 @@ function nextHeaders(invocation: Invocation): http.OutgoingHttpHeaders {
 function accept(request: http.IncomingMessage, response: http.ServerResponse): void {
   request.resume()
   response.writeHead(202, { 'content-length': 0 }).end()
+}
+
+// The client's reply comes first: a connection that breaks without one rejects a promise of the runtime client that nobody handles, and
+// its worker would die of that. So the function sees its stream closed, and lives.
+function hangUp(request: http.IncomingMessage, response: http.ServerResponse): void {
+  response.writeHead(202, { connection: 'close', 'content-length': 0 }).end()
+  request.resume()
 }
 
 function collect(request: http.IncomingMessage, limit: number, done: (body: Buffer) => void): void {

@@ -9,6 +9,8 @@ export interface InvokeOptions {
   readonly timeout?: number
   /** Ends the wait for the result; the function is not stopped. */
   readonly signal?: AbortSignal
+  /** `context.awsRequestId`. Default: a new UUID. */
+  readonly requestId?: string
   /** `context.clientContext`. */
   readonly clientContext?: unknown
   /** `context.tenantId`. */
@@ -37,7 +39,7 @@ export interface StreamedInvocation {
 }
 
 /** How many invocations are made. */
-export interface BurstOptions extends InvokeOptions {
+export interface BurstOptions extends Omit<InvokeOptions, 'requestId'> {
   /** Invocations in flight at once. Default: the runtime's `concurrency`. */
   readonly concurrency?: number
   /** Called with each result as it comes. */

@@ -32,18 +32,21 @@ const host = '127.0.0.1'
  * @throws {InitError} when the module throws or a worker ends while it loads
  * @throws {InitTimeoutError} when the workers are not ready within `initTimeout`
  * @throws {ProcessFailedError} when `nodePath` cannot run the environment
+ * @throws the reason of `options.signal` when it aborts first
  *
  * @example
  * ```ts
  * import { startRuntime } from 'middy-managed-instances/local'
  *
- * await using runtime = await startRuntime({ handler: 'examples/orders.handler', workers: 4, timeout: 3000 })
+ * const runtime = await startRuntime({ handler: 'examples/orders.handler', workers: 4, timeout: 3000 })
  * const result = await runtime.invoke({ key: 'orders.csv' })
  * if (result.status === 'ok') console.log(result.payload)
+ * await runtime.stop()
  * ```
  */
 export async function startRuntime(options: RuntimeOptions): Promise<LocalRuntime> {
   const resolved = resolveOptions(options)
+  resolved.signal?.throwIfAborted()
   const client = findRuntimeClient(resolved.cwd)
   const handler = findHandler(resolved.handler, resolved.cwd)
   const tmp = resolved.privateTmp ? mkdtempSync(path.join(parentTmp(resolved), 'lmi-')) : undefined

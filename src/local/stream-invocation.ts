@@ -10,7 +10,7 @@ type Head = Pick<StreamedInvocation, 'contentType' | 'metadata' | 'body'>
 
 /** Runs an invocation whose response is handed on while it is written. */
 export async function streamInvocation(
-  create: (onStream: (response: IncomingMessage) => void) => Invocation,
+  create: (onStream: NonNullable<Invocation['onStream']>) => Invocation,
   run: (invocation: Invocation) => Promise<InvocationResult>,
   keepMetadata: boolean,
 ): Promise<StreamedInvocation> {
@@ -19,8 +19,8 @@ export async function streamInvocation(
     begin = resolve
   })
   let relayed: PassThrough | undefined
-  const invocation = create((response) => {
-    relayed = relay(response, invocation)
+  const invocation = create((response, hangUp) => {
+    relayed = relay(response, invocation, hangUp)
     begin(readHead(response, relayed, keepMetadata))
   })
   const result = run(invocation).then((settled): InvocationResult => {
@@ -38,7 +38,7 @@ export async function streamInvocation(
   return { requestId: invocation.id, ...head, result }
 }
 
-function relay(response: IncomingMessage, invocation: Invocation): PassThrough {
+function relay(response: IncomingMessage, invocation: Invocation, hangUp: () => void): PassThrough {
   const body = new PassThrough()
   response.pipe(body)
   // Who reads the body sees its errors; who only waits for the result must not end with them.
@@ -47,7 +47,7 @@ function relay(response: IncomingMessage, invocation: Invocation): PassThrough {
     if (response.complete) return
     // After its deadline the function writes on, to nobody.
     if (invocation.stage.name === 'settled') response.resume()
-    else response.destroy()
+    else hangUp()
   })
   return body
 }

@@ -29,6 +29,12 @@ export function checkString(where: string, option: string, value: unknown): void
   }
 }
 
+export function checkPrintable(where: string, option: string, value: unknown): void {
+  if (typeof value !== 'string' || !/^[\x21-\x7e]{1,1024}$/.test(value)) {
+    throw invalid(where, option, 'a string of printable ASCII characters', value)
+  }
+}
+
 export function checkStrings(where: string, option: string, value: unknown): void {
   if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
     throw invalid(where, option, 'an array of strings', value)
@@ -39,6 +45,10 @@ export function checkInteger(where: string, option: string, value: unknown, leas
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
     throw invalid(where, option, `an integer from ${least} to ${most}`, value)
   }
+}
+
+export function checkSignal(where: string, value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw invalid(where, 'signal', 'an AbortSignal', value)
 }
 
 export function checkBoolean(where: string, option: string, value: unknown): void {
