@@ -10,16 +10,16 @@ const runningSignal: PropertyDescriptor = {
   },
 }
 
-const canTakeSignal = (context: unknown): context is object =>
-  typeof context === 'object' && context !== null && !('signal' in context) && Object.isExtensible(context)
+const hasNoSignal = (context: unknown): context is object =>
+  typeof context === 'object' && context !== null && !('signal' in context)
 
 /** Puts `signal` on a context that has none and can be extended. */
 export const exposeSignal = (context: unknown): void => {
-  if (canTakeSignal(context)) Object.defineProperty(context, 'signal', runningSignal)
+  if (hasNoSignal(context)) Reflect.defineProperty(context, 'signal', runningSignal)
 }
 
 /** The same for a request that runs in no storage of ours: on a plain `middy()`. */
 export const setSignal = (context: unknown, signal: AbortSignal): void => {
-  if (canTakeSignal(context))
-    Object.defineProperty(context, 'signal', { configurable: true, writable: true, value: signal })
+  if (hasNoSignal(context))
+    Reflect.defineProperty(context, 'signal', { configurable: true, writable: true, value: signal })
 }

@@ -1,7 +1,8 @@
+import { executionModeStandard } from '@middy/core/Standard'
 import { exposeSignal } from './context-signal.ts'
 import { storage } from './current.ts'
 import type { ReleasePolicy } from './release-stack.ts'
-import { type RequestLike, RequestScope } from './request-scope.ts'
+import { openScopes, type RequestLike, RequestScope } from './request-scope.ts'
 import { watchResponseStream } from './response-stream.ts'
 
 type AnyFunction = (...args: never[]) => unknown
@@ -9,6 +10,10 @@ type AnyFunction = (...args: never[]) => unknown
 interface Core {
   readonly middyRequest: (event?: unknown, context?: unknown) => RequestLike
   readonly runRequest: (request: RequestLike, ...rest: unknown[]) => Promise<unknown>
+}
+
+interface Plugin {
+  timeoutEarlyResponse?: () => unknown
 }
 
 type Entry = ((...args: unknown[]) => unknown) & { handler?: (replacement: unknown) => unknown }
@@ -24,18 +29,20 @@ export type ExecutionMode = (
   handler: unknown,
   afters: unknown,
   onErrors: unknown,
-  plugin: unknown,
+  plugin: Plugin,
 ) => Entry
 
 const streamingMark = Symbol.for('aws.lambda.runtime.handler.streaming')
 
 /** Runs every invocation of `mode` within a scope that closes in a `finally` around all that Middy does. */
 export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionMode => {
+  const awaited = (mode as unknown) === executionModeStandard
   const decorated: ExecutionMode = (core, befores, handler, afters, onErrors, plugin) => {
-    const base = mode(withScope(core), befores, wrapHandler(handler), afters, onErrors, plugin)
+    const known = awaited ? withScope(core) : withProgress(withScope(core))
+    const base = mode(known, befores, wrapHandler(handler), afters, onErrors, withEarlyTimeout(plugin))
     const streaming = streamingMark in base
     const entry: Entry = (...args) => {
-      const scope = new RequestScope(policy, storage.getStore())
+      const scope = new RequestScope(policy, storage.getStore(), awaited)
       if (streaming) watchResponseStream(scope, args)
       return storage.run(scope, invoke, scope, base, args)
     }
@@ -52,11 +59,11 @@ export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionM
   return decorated
 }
 
-/** Middy's own functions, which make the request known to its scope, and the scope know how far Middy is with it. */
-const withScope = ({ middyRequest, runRequest, ...core }: Core): Core => ({
+/** Makes the request known to its scope. */
+const withScope = (core: Core): Core => ({
   ...core,
   middyRequest: (event, context) => {
-    const request = middyRequest(event, context)
+    const request = core.middyRequest(event, context)
     const scope = storage.getStore()
     if (scope !== undefined) {
       scope.request = request
@@ -64,12 +71,28 @@ const withScope = ({ middyRequest, runRequest, ...core }: Core): Core => ({
     }
     return request
   },
+})
+
+/** Makes known how far Middy is: a durable execution may end while a request is still at work. */
+const withProgress = (core: Core): Core => ({
+  ...core,
   runRequest: (request, ...rest) => {
-    const running = runRequest(request, ...rest)
+    const running = core.runRequest(request, ...rest)
     storage.getStore()?.process(running)
     return running
   },
 })
+
+/** Tells the scopes of Middy's early timeout, which aborts its own signal and at once asks for the response. */
+const withEarlyTimeout = (plugin: Plugin): Plugin => {
+  const { timeoutEarlyResponse } = plugin
+  if (typeof timeoutEarlyResponse === 'function')
+    plugin.timeoutEarlyResponse = () => {
+      for (const scope of openScopes.all()) scope.followEarlyTimeout()
+      return timeoutEarlyResponse.call(plugin)
+    }
+  return plugin
+}
 
 const wrapHandler = (handler: unknown): unknown => {
   if (typeof handler !== 'function') return handler
@@ -77,17 +100,16 @@ const wrapHandler = (handler: unknown): unknown => {
   return (event: unknown, context: unknown, options: unknown, ...rest: unknown[]) => {
     const scope = storage.getStore()
     if (scope === undefined) return call(event, context, options, ...rest)
-    const withSignal = followSignal(scope, options)
-    return scope.handle(context, () => call(event, context, withSignal, ...rest))
+    const given = withScopeSignal(scope, options)
+    return scope.handle(context, () => call(event, context, given, ...rest))
   }
 }
 
-/** The handler's third argument, with the scope's signal in place of Middy's, which it follows. */
-const followSignal = (scope: RequestScope, options: unknown): unknown => {
+/** The handler's third argument, with the scope's signal in place of Middy's. */
+const withScopeSignal = (scope: RequestScope, options: unknown): unknown => {
   const signal = (options as { signal?: unknown } | undefined)?.signal
   if (!(signal instanceof AbortSignal)) return options
-  scope.follow(signal)
-  return { ...(options as object), signal: scope.signal }
+  return { ...(options as object), signal: scope.replaceSignal(signal) }
 }
 
 /** Entered synchronously, so that Middy starts in the very turn it would have started in. */

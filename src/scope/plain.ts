@@ -57,7 +57,7 @@ export const openPlain = (
 ): { scope: PlainScope; fork: Fork } => {
   let scope = plainScopes.get(request)
   if (scope === undefined) {
-    scope = new PlainScope(defaultPolicy, storage.getStore())
+    scope = new PlainScope(defaultPolicy, storage.getStore(), false)
     scope.request = request
     setSignal(request.context, scope.signal)
     plainScopes.set(request, scope)

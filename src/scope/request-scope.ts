@@ -21,7 +21,7 @@ interface TimedContext {
 /** The open scopes of this worker. */
 export const openScopes: DeadlineQueue<RequestScope> = new DeadlineQueue()
 
-type HandlerState = 'pending' | 'running' | 'returned' | 'threw'
+type Interruption = Extract<Outcome, 'timedOut' | 'disconnected'>
 
 /** The scope of one request. */
 export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner {
@@ -39,14 +39,19 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
   #wrappers: HandlerWrapper[] | undefined
   #deadline: number | undefined
   #outcome: Outcome | undefined
-  #interruption: 'timedOut' | 'disconnected' | undefined
-  #handler: HandlerState = 'pending'
-  #processing = false
+  #interruption: Interruption | undefined
+  #handler: 'pending' | 'running' | 'settled' = 'pending'
+  #handlerResult: Promise<unknown> | undefined
+  #handlerSignal: AbortSignal | undefined
   #settled: PromiseWithResolvers<void> | undefined
+  readonly #awaited: boolean
+  #suspended = false
 
-  constructor(policy: ReleasePolicy, parent: RequestScope | undefined) {
+  /** @param awaited - whether a handler has settled once Middy is done and no timeout came, so that none is watched. */
+  constructor(policy: ReleasePolicy, parent: RequestScope | undefined, awaited: boolean) {
     this.policy = policy
     this.#parent = parent
+    this.#awaited = awaited
     if (parent !== undefined) this.follow(parent.signal)
     openScopes.add(this)
   }
@@ -72,6 +77,7 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
     if (this.#settled === undefined) {
       this.#settled = Promise.withResolvers()
       if (this.#hasStopped(this.#outcome)) this.#settled.resolve()
+      else this.#watchHandler()
     }
     return this.#settled.promise
   }
@@ -128,42 +134,50 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
     this.#abort(event.target as AbortSignal)
   }
 
+  /** The signal the handler gets in place of Middy's own, which it follows. */
+  replaceSignal(signal: AbortSignal): AbortSignal {
+    if (this.#awaited) this.#handlerSignal = signal
+    else this.follow(signal)
+    return this.signal
+  }
+
+  /** Follows Middy's own signal if that has aborted: asked when Middy times out, which is cheaper than a listener. */
+  followEarlyTimeout(): void {
+    if (this.#handlerSignal?.aborted) this.#abort(this.#handlerSignal)
+  }
+
   /** Tells the handler to stop; the scope stays open until it does, or until the deadline. */
-  interrupt(interruption: 'timedOut' | 'disconnected'): void {
-    if (this.#outcome !== undefined) return
-    this.#interruption ??= interruption
-    this.#controller.abort(new RequestEndedError('signal', interruption))
+  interrupt(interruption: Interruption): void {
+    if (this.#outcome === undefined) this.#interrupt(interruption, new RequestEndedError('signal', interruption))
   }
 
   /** Notes that Middy is at work on the request, until `running` settles: it never does on a durable suspend. */
-  process<T>(running: Promise<T>): Promise<T> {
-    this.#processing = true
+  process(running: Promise<unknown>): void {
+    this.#suspended = true
     const done = (): void => {
-      this.#processing = false
+      this.#suspended = false
     }
     running.then(done, done)
-    return running
   }
 
   /** Runs the handler within what the middlewares put around it. What is synchronous stays so. */
   handle(context: unknown, handler: () => unknown): unknown {
-    if (this.#keys !== undefined) this.#keys.expose(context as object)
-    const wrapped =
-      this.#wrappers?.reduceRight<() => unknown>((next, wrapper) => () => wrapper(next), handler) ?? handler
+    this.#keys?.expose(context as object)
+    const run = this.#wrappers?.reduceRight<() => unknown>((next, wrapper) => () => wrapper(next), handler) ?? handler
     this.#handler = 'running'
+    let result: unknown
     try {
-      const result = wrapped()
-      if (result instanceof Promise)
-        result.then(
-          () => this.#settle('returned'),
-          () => this.#settle('threw'),
-        )
-      else this.#settle('returned')
-      return result
+      result = run()
     } catch (error) {
-      this.#settle('threw')
+      this.#handlerStopped()
       throw error
     }
+    if (!(result instanceof Promise)) this.#handlerStopped()
+    else {
+      this.#handlerResult = result
+      if (!this.#awaited || this.#settled !== undefined || this.#interruption !== undefined) this.#watchHandler()
+    }
+    return result
   }
 
   /** Closes the scope of a request that Middy is done with. Returns nothing if no release has to be awaited. */
@@ -193,8 +207,8 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
 
   #outcomeOf(threw: boolean): Outcome {
     if (this.#interruption !== undefined) return this.#interruption
-    if (threw || this.#handler === 'threw' || (this.request?.error ?? undefined) !== undefined) return 'threw'
-    if (this.#processing) return 'suspended'
+    if (threw || (this.request?.error ?? undefined) !== undefined) return 'threw'
+    if (this.#suspended) return 'suspended'
     return this.#handler === 'pending' ? 'early' : 'returned'
   }
 
@@ -204,24 +218,36 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
       case 'pending':
         return outcome !== undefined && outcome !== 'timedOut'
       case 'running':
-        return outcome === 'suspended'
-      case 'returned':
-      case 'threw':
+        return outcome === 'suspended' || (this.#awaited && outcome !== undefined && this.#interruption === undefined)
+      case 'settled':
         return true
       default:
         return this.#handler satisfies never
     }
   }
 
-  #settle(state: 'returned' | 'threw'): void {
-    this.#handler = state
+  #watchHandler(): void {
+    const result = this.#handlerResult
+    if (result === undefined) return
+    this.#handlerResult = undefined
+    const stopped = (): void => this.#handlerStopped()
+    result.then(stopped, stopped)
+  }
+
+  #handlerStopped(): void {
+    this.#handler = 'settled'
     this.#settled?.resolve()
   }
 
   #abort(signal: AbortSignal): void {
     const { reason } = signal
-    this.#interruption ??=
-      reason instanceof RequestEndedError && reason.data.outcome === 'disconnected' ? 'disconnected' : 'timedOut'
+    const disconnected = reason instanceof RequestEndedError && reason.data.outcome === 'disconnected'
+    this.#interrupt(disconnected ? 'disconnected' : 'timedOut', reason)
+  }
+
+  #interrupt(interruption: Interruption, reason: unknown): void {
+    this.#interruption ??= interruption
+    this.#watchHandler()
     this.#controller.abort(reason)
   }
 
