@@ -11,6 +11,11 @@ export function prepareMainThread(configuration: Configuration): void {
     process.exitCode = 1
     return
   }
+  if (process.send === undefined) {
+    // Without the channel nobody would know of a dead worker, nor end this process when its caller is gone.
+    process.stderr.write('nodePath must be the Node.js binary itself, not a script that starts it\n')
+    process.exit(1)
+  }
   process.env['AWS_EXECUTION_ENV'] ??= `AWS_Lambda_nodejs${process.versions.node.split('.')[0]}.x`
   const workers: Worker[] = []
   watchWorkers(configuration, workers)
