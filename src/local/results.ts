@@ -31,7 +31,7 @@ export interface Answered extends Settled {
   readonly contentType: string
   /** Whether the function streamed. */
   readonly streamed: boolean
-  /** The HTTP metadata of a streamed response. */
+  /** The HTTP metadata of a streamed response; with `invokeStream` it stands beside the body. */
   readonly metadata: HttpMetadata | undefined
 }
 
