@@ -9,6 +9,8 @@ import { UsageError } from './usage-error.ts'
 
 /** Runs the command and sets the exit code: 0, 1 for a failure, 2 for a wrong call, 130 and 143 after a signal. */
 export async function main(words: readonly string[]): Promise<void> {
+  // Who reads may leave before the end (`lmi run ... | head`): what we have started is ended all the same.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   try {
     process.exitCode = await dispatch(words)
   } catch (error) {
