@@ -1,5 +1,6 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { ReleaseError } from '../errors.ts'
+import { logLine } from '../log.ts'
 import type { Ending, Release } from './scope.ts'
 
 /** What bounds and reports the releases of a scope. */
@@ -9,15 +10,9 @@ export interface ReleasePolicy {
   readonly onReleaseError: (error: ReleaseError) => void
 }
 
-/** Writes one structured line; a log stream that can't take it (EAGAIN on a stalled reader) must not harm a request. */
-export const reportReleaseError = (error: ReleaseError): void => {
-  const { name, code, message, data, cause } = error
-  try {
-    console.error(JSON.stringify({ level: 'ERROR', name, code, message, ...data, cause: describe(cause) }))
-  } catch {}
-}
-
-const describe = (cause: unknown): unknown => (cause instanceof Error ? (cause.stack ?? cause.message) : cause)
+/** Writes one structured line by `console.error`. */
+export const reportReleaseError = ({ name, code, message, data, cause }: ReleaseError): void =>
+  logLine('ERROR', { name, code, message, ...data, cause: cause instanceof Error ? cause.stack : cause })
 
 export const defaultPolicy: ReleasePolicy = { releaseTimeout: 1000, reserve: 50, onReleaseError: reportReleaseError }
 
@@ -83,15 +78,12 @@ export class ReleaseStack {
 
   /** Starts one release; what it returns, if it has to be awaited, never rejects. */
   #start(deferred: Deferred, ending: Ending): Promise<void> | undefined {
+    const report = (cause: unknown): void => this.#report(deferred, ending, 'failed', cause)
     try {
-      const result = deferred.release(ending)
-      if (!isThenable(result)) return undefined
-      return Promise.resolve(result).then(
-        () => {},
-        (cause) => this.#report(deferred, ending, 'failed', cause),
-      )
+      const result = deferred.release({ ...ending, report })
+      return isThenable(result) ? Promise.resolve(result).then(() => {}, report) : undefined
     } catch (cause) {
-      this.#report(deferred, ending, 'failed', cause)
+      report(cause)
       return undefined
     }
   }

@@ -11,8 +11,14 @@ export interface Ending {
   readonly handlerSettled: boolean
 }
 
+/** What one release is told. */
+export interface ReleaseEnding extends Ending {
+  /** Reports a problem without failing the release, also later on; goes where a failed release is reported. */
+  readonly report: (cause: unknown) => void
+}
+
 /** Gives back one resource. It runs once; what it throws is reported and changes no answer. */
-export type Release = (ending: Ending) => unknown
+export type Release = (ending: ReleaseEnding) => unknown
 
 /** Runs code around the handler: call `next` to run it, and return what shall be the handler's result. */
 export type HandlerWrapper = (next: () => unknown) => unknown

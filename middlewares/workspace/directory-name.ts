@@ -1,0 +1,35 @@
+import { v7 } from 'uuid'
+
+/** The longest a Lambda function may run: stands in for the deadline of a context that has none. */
+const longestRequest = 900_000
+
+/** A directory being deleted belongs to whoever renamed it, for so long; then any sweeper may take it over. */
+const removalLease = 60_000
+
+/**
+ * What the name of a directory in the root says: a workspace and the deadline of its request, or something being
+ * deleted and when its deletion counts as given up. So a sweeper needs to ask nobody.
+ */
+export interface DirectoryName {
+  readonly kind: 'workspace' | 'trash'
+  /** In milliseconds since the epoch. */
+  readonly expires: number
+}
+
+const pattern = /^(trash-)?([0-9a-z]{1,11})-[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export const workspaceName = (deadline: number): string =>
+  `${Math.ceil(Number.isFinite(deadline) ? deadline : Date.now() + longestRequest).toString(36)}-${v7()}`
+
+export const trashName = (): string => `trash-${(Date.now() + removalLease).toString(36)}-${v7()}`
+
+/** A workspace kept for a look at it; no sweeper touches it. */
+export const keptName = (name: string): string => `kept-${name}`
+
+/** Reads a name; `undefined` for one that is not of ours. */
+export const parseDirectoryName = (name: string): DirectoryName | undefined => {
+  const match = pattern.exec(name)
+  if (match === null) return undefined
+  const [, trash, expires = ''] = match
+  return { kind: trash === undefined ? 'workspace' : 'trash', expires: Number.parseInt(expires, 36) }
+}

@@ -1,0 +1,3 @@
+export { WorkspaceFullError, WorkspacePathError, WorkspaceRootError } from './errors.ts'
+export type { WorkspaceUsage } from './usage.ts'
+export { type Workspace, type WorkspaceOptions, workspace } from './workspace.ts'

@@ -1,0 +1,161 @@
+import { constants, createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { RequestEndedError } from '../../src/errors.ts'
+import { logLine } from '../../src/log.ts'
+import type { Outcome, ReleaseEnding, Scope } from '../../src/scope/scope.ts'
+import type { WorkspaceDirectories } from './directories.ts'
+import { WorkspaceFullError } from './errors.ts'
+import { limitedFileSystem } from './limited-file-system.ts'
+import { Quota } from './quota.ts'
+import { isFull } from './root.ts'
+import { pathOfExisting, pathWithParents, safeParts } from './safe-path.ts'
+import { measure, type WorkspaceUsage } from './usage.ts'
+import type { Workspace } from './workspace.ts'
+
+// Never through a symbolic link, which an unpacked archive may have left behind. Windows has no such flag.
+const noFollow = constants.O_NOFOLLOW ?? 0
+const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | noFollow
+const readFlags = constants.O_RDONLY | noFollow
+const fileMode = 0o600
+
+/** What a workspace takes from its middleware's options. */
+export interface WorkspaceSettings {
+  readonly directories: WorkspaceDirectories
+  readonly maxBytes: number | undefined
+  readonly minFreeBytes: number
+  readonly cleanup: 'await' | 'background'
+  readonly keepOnError: boolean
+}
+
+interface Created {
+  readonly kind: 'created'
+  readonly name: string
+  readonly path: string
+  readonly quota: Quota | undefined
+}
+
+type State = { readonly kind: 'untouched' } | Created | { readonly kind: 'ended'; readonly outcome: Outcome }
+
+const untouched: State = { kind: 'untouched' }
+
+/** The workspace of one request. Nothing exists before something of it is asked for. */
+export class RequestWorkspace implements Workspace {
+  readonly #scope: Scope
+  readonly #settings: WorkspaceSettings
+  #state: State = untouched
+
+  constructor(scope: Scope, settings: WorkspaceSettings) {
+    this.#scope = scope
+    this.#settings = settings
+  }
+
+  get path(): string {
+    return this.#create().path
+  }
+
+  file(...names: string[]): string {
+    const parts = safeParts(names)
+    const { path } = this.#create()
+    return this.#settings.directories.withRoom(() => pathWithParents(path, parts, names))
+  }
+
+  async write(name: string, data: string | Uint8Array): Promise<string> {
+    const file = this.file(name)
+    this.#create().quota?.resize(file, typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength)
+    const options = { flag: writeFlags, mode: fileMode, signal: this.#scope.signal }
+    try {
+      await writeFile(file, data, options)
+    } catch (error) {
+      if (!isFull(error)) throw error
+      this.#settings.directories.makeRoom()
+      await writeFile(file, data, options).catch(this.#explainAndThrow)
+    }
+    return file
+  }
+
+  read(name: string): Promise<Buffer>
+  read(name: string, encoding: BufferEncoding): Promise<string>
+  async read(name: string, encoding?: BufferEncoding): Promise<Buffer | string> {
+    return readFile(this.#existing(name), { flag: readFlags, encoding, signal: this.#scope.signal })
+  }
+
+  createWriteStream(name: string): WriteStream {
+    const file = this.file(name)
+    const { quota } = this.#create()
+    return createWriteStream(file, {
+      // @ts-expect-error: typed as a string, taken as a number too, like everywhere in node:fs
+      flags: writeFlags,
+      mode: fileMode,
+      signal: this.#scope.signal,
+      fs: limitedFileSystem((bytes) => quota?.resize(file, bytes), this.#explain),
+    })
+  }
+
+  createReadStream(name: string): ReadStream {
+    // @ts-expect-error: the same
+    return createReadStream(this.#existing(name), { flags: readFlags, signal: this.#scope.signal })
+  }
+
+  env(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+    const { path } = this
+    return { ...base, TMPDIR: path, TMP: path, TEMP: path }
+  }
+
+  async usage(): Promise<WorkspaceUsage> {
+    if (this.#state.kind === 'untouched' && this.#scope.outcome === undefined) return { files: 0, bytes: 0 }
+    return measure(this.path)
+  }
+
+  #existing(name: string): string {
+    return pathOfExisting(this.path, safeParts([name]), [name])
+  }
+
+  #create(): Created {
+    switch (this.#state.kind) {
+      case 'created':
+        return this.#state
+      case 'ended':
+        throw new RequestEndedError('workspace', this.#state.outcome)
+      case 'untouched': {
+        const { outcome } = this.#scope
+        if (outcome !== undefined) throw new RequestEndedError('workspace', outcome)
+        const { directories, maxBytes, minFreeBytes } = this.#settings
+        const name = directories.create(this.#scope.deadline, minFreeBytes)
+        const quota = maxBytes === undefined ? undefined : new Quota(maxBytes)
+        this.#state = { kind: 'created', name, path: directories.pathOf(name), quota }
+        this.#scope.defer('workspace', (ending) => this.#end(name, ending))
+        return this.#state
+      }
+      default:
+        return this.#state satisfies never
+    }
+  }
+
+  #end(name: string, { outcome, handlerSettled, report }: ReleaseEnding): Promise<void> | undefined {
+    this.#state = { kind: 'ended', outcome }
+    const { directories, maxBytes, cleanup, keepOnError } = this.#settings
+    if (keepOnError && (outcome === 'threw' || outcome === 'timedOut')) {
+      const path = directories.keep(name)
+      logLine('WARN', {
+        message: `workspace(): kept ${path}, because the request ${outcome} and keepOnError is set.`,
+        path,
+      })
+      return undefined
+    }
+    const inspect = (bytes: number): void => {
+      if (maxBytes !== undefined && bytes > maxBytes)
+        report(new WorkspaceFullError({ limit: 'maxBytes', allowed: maxBytes, found: bytes }))
+    }
+    const inUse = !handlerSettled || outcome === 'timedOut'
+    const removal = directories.remove(name, inUse, maxBytes === undefined ? undefined : inspect)
+    if (removal === undefined || cleanup === 'await' || directories.hasBacklog) return removal
+    removal.catch(report)
+    return undefined
+  }
+
+  readonly #explain = (error: unknown): unknown => this.#settings.directories.explain(error)
+
+  readonly #explainAndThrow = (error: unknown): never => {
+    throw this.#explain(error)
+  }
+}
