@@ -1,0 +1,10 @@
+export { type Barrier, barrier } from './barrier.ts'
+export { type ContextOverrides, createContext } from './context.ts'
+export {
+  type ConcurrentInvokeOptions,
+  type InvokeOptions,
+  invoke,
+  invokeConcurrently,
+  type TestedHandler,
+} from './invoke.ts'
+export { expectNoLeaks } from './leaks.ts'
