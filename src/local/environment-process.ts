@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import type { Report } from './inside/configuration.ts'
 import { readLines } from './lines.ts'
 import { type Logs, requestOf } from './logs.ts'
@@ -45,17 +46,7 @@ export class EnvironmentProcess {
         this.#signalGroup('SIGKILL')
         const reason =
           signal === null ? `the process ended with exit code ${exitCode}` : `the process was ended by ${signal}`
-        const finish = (): void => {
-          stdout?.destroy()
-          stderr?.destroy()
-          resolve({ exitCode, signal, reason })
-        }
-        // A process that left the group may hold our pipes open for ever.
-        const timer = setTimeout(finish, lastLinesBound)
-        this.#child.once('close', () => {
-          clearTimeout(timer)
-          finish()
-        })
+        void this.#drained().then(() => resolve({ exitCode, signal, reason }))
       })
     })
   }
@@ -78,6 +69,16 @@ export class EnvironmentProcess {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Waits for the last lines and reports; a process that left the group may hold our pipes open for ever. */
+  async #drained(): Promise<void> {
+    const signal = AbortSignal.timeout(lastLinesBound)
+    const closed = [once(this.#child, 'close', { signal })]
+    if (this.#child.connected) closed.push(once(this.#child, 'disconnect', { signal }))
+    await Promise.allSettled(closed)
+    this.#child.stdout?.destroy()
+    this.#child.stderr?.destroy()
   }
 
   #signalGroup(signal: NodeJS.Signals): void {

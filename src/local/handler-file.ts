@@ -12,8 +12,8 @@ export interface HandlerFile {
   /** `_HANDLER`: no extension, no `..`. */
   readonly handler: string
   /**
-   * The file for the client's first probe, which has no extension, when the client's own search would not lead to the file.
-   * It looks for `.js`, `.mjs` and `.cjs` alone, in this order.
+   * The file for the client's first probe, which has no extension, when it is TypeScript or was named with an extension and the client's
+   * own search would not lead to it: that looks for `.js`, `.mjs` and `.cjs` alone, in this order.
    */
   readonly redirect: { readonly probe: string; readonly url: string } | undefined
 }
@@ -34,12 +34,14 @@ export function findHandler(handler: string, cwd: string): HandlerFile {
   // The client refuses `..` anywhere in the handler's name.
   const relative = path.relative(cwd, directory)
   const inside = !relative.includes('..') && !path.isAbsolute(relative)
+  const forced = named || !clientExtensions.includes(path.extname(file))
   const clientFinds = [stem, ...clientExtensions.map((extension) => stem + extension)].find(exists)
   return {
     file,
     taskRoot: inside ? path.resolve(cwd) : directory,
     handler: `${inside && relative !== '' ? `${relative.split(path.sep).join('/')}/` : ''}${name}.${exported}`,
-    redirect: clientFinds === file ? undefined : { probe: stem, url: pathToFileURL(realpathSync(file)).href },
+    redirect:
+      !forced || clientFinds === file ? undefined : { probe: stem, url: pathToFileURL(realpathSync(file)).href },
   }
 }
 

@@ -120,7 +120,7 @@ export class RunningRuntime implements LocalRuntime {
   }
 
   report(report: Report): void {
-    if (report.type === 'ended') void this.#workerEnded(report)
+    if (report.type === 'ended' && this.#state.name === 'running') void this.#workerEnded(report)
   }
 
   async #run(invocation: Invocation, signal: AbortSignal | undefined): Promise<InvocationResult> {

@@ -99,7 +99,12 @@ export class RuntimeApi {
         hangUp(request, response)
         this.#dispatcher.settle(id, disconnected)
       })
-    } else request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    } else {
+      request.on('data', (chunk: Buffer) => {
+        // What comes after the deadline has no reader.
+        if (this.#dispatcher.find(id) !== undefined) chunks.push(chunk)
+      })
+    }
     request.once('end', () => {
       accept(request, response)
       this.#dispatcher.settle(id, streamEnding(request, Buffer.concat(chunks)))
@@ -127,7 +132,8 @@ function nextHeaders(invocation: Invocation): http.OutgoingHttpHeaders {
 
 function accept(request: http.IncomingMessage, response: http.ServerResponse): void {
   request.resume()
-  response.writeHead(202, { 'content-length': 0 }).end()
+  // A client that was hung up on has its reply.
+  if (!response.headersSent) response.writeHead(202, { 'content-length': 0 }).end()
 }
 
 // The client's reply comes first: a connection that breaks without one rejects a promise of the runtime client that nobody handles, and

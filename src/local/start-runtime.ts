@@ -49,7 +49,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<LocalRuntim
   resolved.signal?.throwIfAborted()
   const client = findRuntimeClient(resolved.cwd)
   const handler = findHandler(resolved.handler, resolved.cwd)
-  const tmp = resolved.privateTmp ? mkdtempSync(path.join(parentTmp(resolved), 'lmi-')) : undefined
+  const sharedTmp = resolved.env['TMPDIR'] ?? tmpdir()
+  const tmp = resolved.privateTmp ? mkdtempSync(path.join(realpathSync(sharedTmp), 'lmi-')) : undefined
   const logs = new Logs(resolved.maxLogBytes, resolved.onLog)
   const statistics = new Statistics(resolved.workers)
   const dispatcher = new Dispatcher(resolved.concurrency, statistics)
@@ -80,7 +81,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<LocalRuntim
       dispatcher,
       statistics,
       logs,
-      tmp: tmp ?? parentTmp(resolved),
+      tmp: tmp ?? sharedTmp,
       release,
     })
     environment.onReport = (report) => {
@@ -99,10 +100,6 @@ export async function startRuntime(options: RuntimeOptions): Promise<LocalRuntim
     await release()
     throw error
   }
-}
-
-function parentTmp(options: ResolvedOptions): string {
-  return realpathSync(options.env['TMPDIR'] ?? tmpdir())
 }
 
 function spawnEnvironment(

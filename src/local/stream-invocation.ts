@@ -23,16 +23,25 @@ export async function streamInvocation(
     relayed = relay(response, invocation, hangUp)
     begin(readHead(response, relayed, keepMetadata))
   })
-  const result = run(invocation).then((settled): InvocationResult => {
-    if (settled.status !== 'ok' && relayed?.writableEnded === false)
-      relayed.destroy(new Error(settled.error.errorMessage))
-    begin({
-      contentType: 'application/json',
-      metadata: undefined,
-      body: Readable.from(settled.status === 'ok' ? [settled.body] : []),
+  const result = run(invocation)
+    .then((settled): InvocationResult => {
+      if (settled.status !== 'ok') cut(new Error(settled.error.errorMessage))
+      begin({
+        contentType: 'application/json',
+        metadata: undefined,
+        body: Readable.from(settled.status === 'ok' ? [settled.body] : []),
+      })
+      return settled
     })
-    return settled
-  })
+    .catch((aborted: unknown) => {
+      cut(aborted as Error)
+      throw aborted
+    })
+
+  function cut(reason: Error): void {
+    if (relayed?.writableEnded === false) relayed.destroy(reason)
+  }
+
   // The result alone can fail, by the caller's signal.
   const head = await Promise.race([begun, result.then(() => begun)])
   return { requestId: invocation.id, ...head, result }

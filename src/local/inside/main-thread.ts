@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs'
-import { createRequire, registerHooks } from 'node:module'
+import module from 'node:module'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { type Configuration, configurationKey, type Report, type ReportedError } from './configuration.ts'
 
 /** Reports the start and the end of each of the client's workers, and ends the environment when its caller is gone. */
 export function prepareMainThread(configuration: Configuration): void {
-  if (typeof registerHooks !== 'function') {
+  if (typeof module.registerHooks !== 'function') {
     report({ type: 'unsupported', version: process.version })
     process.exitCode = 1
     return
@@ -25,7 +25,7 @@ export function prepareMainThread(configuration: Configuration): void {
 
 function watchWorkers(configuration: Configuration, workers: Worker[]): void {
   // The runtime client takes Worker from the CommonJS object, which unlike the ESM namespace can be changed.
-  const threads = createRequire(import.meta.url)('node:worker_threads') as typeof import('node:worker_threads')
+  const threads = module.createRequire(import.meta.url)('node:worker_threads') as typeof import('node:worker_threads')
   const Plain = threads.Worker
   threads.Worker = class Worker extends Plain {
     constructor(...[file, options]: ConstructorParameters<typeof Plain>) {

@@ -1,9 +1,9 @@
-import { createRequire, registerHooks } from 'node:module'
+import module from 'node:module'
 import type { NetConnectOpts, Socket } from 'node:net'
 import { logSocketName, type WorkerConfiguration } from './configuration.ts'
 import { createNativeClient } from './native-client.ts'
 
-const require = createRequire(import.meta.url)
+const require = module.createRequire(import.meta.url)
 const clientSymbol = Symbol.for('middy-managed-instances.native-client')
 
 /** Gives the runtime client what it lacks without Lambda: its native addon, its log socket and TypeScript handlers. */
@@ -13,7 +13,7 @@ export function prepareWorker(configuration: WorkerConfiguration): void {
   const nativeClient = createNativeClient(configuration)
   const addon = new URL('./lmi-native-client.cjs', configuration.client).href
 
-  registerHooks({
+  module.registerHooks({
     resolve(specifier, context, nextResolve) {
       if (context.parentURL !== configuration.client) return nextResolve(specifier, context)
       if (specifier === './rapid-client.node') {
