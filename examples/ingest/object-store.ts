@@ -5,7 +5,7 @@ import { type Buckets, type PutOptions, putObject, type StoredObject } from './o
 import { serve } from './object-store/requests.ts'
 
 /** A small S3 on loopback: path style, one part an object, everything in memory. */
-export interface ObjectStore extends AsyncDisposable {
+export interface ObjectStore {
   /** The endpoint to give the AWS SDK, for example as `AWS_ENDPOINT_URL_S3`. */
   readonly url: string
   /** Puts an object without a request; its bucket exists from then on. */
@@ -18,9 +18,10 @@ export interface ObjectStore extends AsyncDisposable {
  * Starts an object store that answers GetObject, HeadObject, PutObject, DeleteObject and ListObjectsV2.
  *
  * @example
- * await using store = await startObjectStore()
+ * const store = await startObjectStore()
  * store.put('uploads', 'stocks.csv', 'symbol,price\nMSFT,39.81\n')
  * const s3 = new S3Client({ endpoint: store.url, region: 'us-east-1' })
+ * await store.close()
  */
 export const startObjectStore = async (): Promise<ObjectStore> => {
   const buckets: Buckets = new Map()
@@ -39,6 +40,5 @@ export const startObjectStore = async (): Promise<ObjectStore> => {
     put: (bucket, key, body, options) => putObject(buckets, bucket, key, body, options),
     delete: (bucket, key) => void buckets.get(bucket)?.delete(key),
     close,
-    [Symbol.asyncDispose]: close,
   }
 }

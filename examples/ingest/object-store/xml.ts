@@ -13,9 +13,11 @@ export const element = (name: string, content: Xml | readonly Xml[], attributes 
   return `<${name}${attributes}>${inner}</${name}>`
 }
 
+const namespace = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
 /** A whole document around one element. */
 export const document = (name: string, content: Xml): string =>
-  `<?xml version="1.0" encoding="UTF-8"?>\n${element(name, content, ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"')}`
+  `<?xml version="1.0" encoding="UTF-8"?>\n${element(name, content, namespace)}`
 
 const isList = (content: Xml | readonly Xml[]): content is readonly Xml[] => Array.isArray(content)
 
