@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startRuntime } from 'middy-managed-instances/local'
+import { drive } from './drive.ts'
+import type { Run } from './figures.ts'
+import { settle } from './leftovers.ts'
+import type { PlannedRequest } from './mix.ts'
+import type { Progress } from './progress.ts'
+import { type Requests, zombieTime } from './requests.ts'
+
+export const workers = 8
+export const concurrency = 64
+
+export interface RunOptions {
+  /** A file of this example and its export. */
+  readonly handler: string
+  readonly plan: readonly PlannedRequest[]
+  readonly requests: Requests
+  /** Where the object store listens. */
+  readonly endpoint: string
+  /** How long /tmp may take to become empty once the last handler has ended, in milliseconds. */
+  readonly settleTime: number
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+/** Runs a handler on the real runtime client, as Lambda Managed Instances would, and sends it the planned requests. */
+export const run = async (options: RunOptions): Promise<Run> => {
+  const { handler, plan, requests, endpoint, settleTime, progress, signal } = options
+  progress.phase(`starting ${workers} workers`)
+  const runtime = await startRuntime({
+    handler,
+    workers,
+    concurrency,
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    nodeOptions: ['--conditions=middy-managed-instances/source'],
+    env: environment(endpoint),
+    privateTmp: true,
+  })
+  try {
+    progress.phase('')
+    const start = performance.now()
+    const observations = await drive({ plan, requests, concurrency, runtime, progress, signal })
+    const seconds = (performance.now() - start) / 1000
+    progress.phase('waiting for the last handler to end')
+    await sleep(zombieTime)
+    const { directories, files } = await settle(runtime.tmp, settleTime)
+    const peakInFlightPerWorker = Math.max(...runtime.stats().peakInFlightPerWorker)
+    return { observations, seconds, peakInFlightPerWorker, leakedWorkspaces: directories, leakedFiles: files }
+  } finally {
+    await runtime.stop()
+  }
+}
+
+/** The object store in place of S3, and nothing of the machine's own AWS configuration. */
+const environment = (endpoint: string): Record<string, string> => ({
+  AWS_ENDPOINT_URL_S3: endpoint,
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'EXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'EXAMPLE',
+  AWS_CONFIG_FILE: '/dev/null',
+  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+})
