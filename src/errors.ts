@@ -144,3 +144,25 @@ export class ReleaseError extends ManagedError {
     this.data = data
   }
 }
+
+/**
+ * Something registered by `onShutdown` failed to close; what was registered before it was closed all the same.
+ *
+ * @example
+ * ```ts
+ * import { ShutdownError } from 'middy-managed-instances'
+ *
+ * const failedToClose = (error: unknown): string | undefined =>
+ *   error instanceof ShutdownError ? error.data.resource : undefined
+ * ```
+ */
+export class ShutdownError extends ManagedError {
+  override readonly name = 'ShutdownError'
+  readonly code = 'SHUTDOWN_FAILED'
+  readonly data: { readonly resource: string }
+
+  constructor(resource: string, options?: ErrorOptions) {
+    super(`onShutdown(): closing "${resource}" failed. Look at the cause; the other resources were closed.`, options)
+    this.data = { resource }
+  }
+}

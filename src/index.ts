@@ -6,8 +6,10 @@ export {
   ManagedRequiredError,
   ReleaseError,
   RequestEndedError,
+  ShutdownError,
 } from './errors.ts'
 export { type Runtime, runtime } from './runtime/environment.ts'
+export { type CloseOnShutdown, onShutdown, type Shutdown } from './runtime/shutdown.ts'
 export { currentScope, scopeOf } from './scope/current.ts'
 export { type ManagedOptions, managed } from './scope/managed.ts'
 export type { Added } from './scope/middleware.ts'

@@ -11,8 +11,3 @@ export const runInBackground = (name: string, work: Promise<unknown>): void => {
 
 /** The names of what goes on in the background. */
 export const backgroundNames = (): string[] => [...running.values()]
-
-/** Settles when nothing goes on in the background any more. */
-export const backgroundSettled = async (): Promise<void> => {
-  while (running.size > 0) await Promise.allSettled(running.keys())
-}
