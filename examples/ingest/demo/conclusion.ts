@@ -19,11 +19,11 @@ const concludeManaged = (figures: Figures): string[] => {
 }
 
 const concludeNaive = ({ requests, rightAnswers, foreignReads, tornReads }: Figures): string[] => {
-  const wrong = whole(requests - rightAnswers)
+  const wrong = `${whole(requests - rightAnswers)} of its ${whole(requests)} requests`
   const silent = whole(foreignReads + tornReads)
   return [
-    `  The naive twin has one file name for all: ${wrong} of its ${whole(requests)} requests went wrong, ${silent} of them without`,
-    '  any error, with a summary of data that was not theirs.',
+    `  The naive twin has one file name for all: ${wrong} went wrong, ${silent} of them without`,
+    '  any error, with a summary of data that was not theirs. Its times are those of work left undone.',
   ]
 }
 

@@ -15,8 +15,9 @@ interface Deployment {
   readonly plan: readonly PlannedRequest[]
 }
 
-/** The naive twin gets this share of the requests: it is enough to see what goes wrong. */
+/** The naive twin gets this share of the requests, but not fewer than this many: enough to see what goes wrong. */
 const naiveShare = 0.3
+const naiveMinimum = 400
 /** How long /tmp may take to become empty, in milliseconds. */
 const settleTime = 20_000
 
@@ -46,7 +47,10 @@ export const measure = async (total: number, store: ObjectStore, signal: AbortSi
     { handler: 'stream-handler.streamHandler', plan: plan.filter(isStreamed) },
   ])
   const naive = await figures('naive twin    ', 0, [
-    { handler: 'naive.handler', plan: buffered.slice(0, Math.ceil(buffered.length * naiveShare)) },
+    {
+      handler: 'naive.handler',
+      plan: buffered.slice(0, Math.max(naiveMinimum, Math.ceil(buffered.length * naiveShare))),
+    },
   ])
   return { ...managed, naive }
 }

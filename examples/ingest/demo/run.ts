@@ -53,11 +53,13 @@ export const run = async (options: RunOptions): Promise<Run> => {
 }
 
 /** The object store in place of S3, and nothing of the machine's own AWS configuration. */
-const environment = (endpoint: string): Record<string, string> => ({
+const environment = (endpoint: string): Record<string, string | undefined> => ({
   AWS_ENDPOINT_URL_S3: endpoint,
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'EXAMPLE',
   AWS_SECRET_ACCESS_KEY: 'EXAMPLE',
+  AWS_SESSION_TOKEN: undefined,
+  AWS_PROFILE: undefined,
   AWS_CONFIG_FILE: '/dev/null',
   AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
 })

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { Figures } from './figures.ts'
 import { type Ending, mix } from './mix.ts'
+import { concurrency, workers } from './run.ts'
 
 /** A cell is good or bad news, or neither. */
 interface Cell {
@@ -17,7 +18,7 @@ const cellWidth = 18
 export const tableOf = (managed: Figures, naive: Figures): string => {
   const compare = (label: string, cell: (figures: Figures) => Cell): Row => [label, cell(managed), cell(naive)]
   const rows: Row[] = [
-    ['', { text: 'with managed()' }, { text: 'naive twin' }],
+    [`${workers} workers, ${concurrency} requests at once`, { text: 'with managed()' }, { text: 'naive twin' }],
     'rule',
     compare('requests', ({ requests }) => ({ text: whole(requests) })),
     compare('right answers', ({ rightAnswers, requests }) => ({
