@@ -23,7 +23,7 @@ const concludeNaive = ({ requests, rightAnswers, foreignReads, tornReads }: Figu
   const silent = whole(foreignReads + tornReads)
   return [
     `  The naive twin has one file name for all: ${wrong} went wrong, ${silent} of them without`,
-    '  any error, with a summary of data that was not theirs. Its times are those of work left undone.',
+    '  any error, with a summary of data that was not theirs. Its times say little: such work ends early.',
   ]
 }
 
