@@ -109,6 +109,19 @@ describe('stop', () => {
       },
     ))
 
+  test('ends at once what no worker has taken, while what is in flight may still be answered', () =>
+    using(
+      { concurrency: 1, nodeOptions: ['--import', `${projectRoot}/test/local/fixtures/ignores-sigterm.mjs`] },
+      async (runtime) => {
+        const ended: string[] = []
+        const answered = runtime.invoke({ after: 300 }).then(({ status }) => ended.push(status))
+        const queued = runtime.invoke().then(({ status }) => ended.push(status))
+        await until(() => runtime.inFlight === 1)
+        await Promise.all([runtime.stop(), answered, queued])
+        expect(ended).toEqual(['unanswered', 'ok'])
+      },
+    ))
+
   test('ends what the function has started', () =>
     using({ handler: fixture('environment.handler') }, async (runtime) => {
       const result = await runtime.invoke({ child: true })

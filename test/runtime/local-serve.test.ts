@@ -192,7 +192,9 @@ describe('InvokeWithResponseStream through the AWS SDK', () => {
     for await (const part of output.EventStream ?? []) if (part.PayloadChunk) break
     abort.abort()
     served.client.destroy()
-    await until(() => served.runtime.logs(output.$metadata.requestId).some((line) => line.includes('stream closed')))
+    await until(() =>
+      served.runtime.logs(output.$metadata.requestId).some((line) => line.includes('stream broken off')),
+    )
     expect(served.runtime.stats().workers.every((worker) => worker.alive)).toBe(true)
   })
 

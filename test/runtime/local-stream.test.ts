@@ -77,9 +77,21 @@ describe.each(nodes)('a streaming handler on %s', (_, nodePath) => {
       status: 'function-error',
       error: { errorType: 'Client.Disconnected' },
     })
-    await until(() => messages(requestId).includes('stream closed'))
+    await until(() => messages(requestId).includes('stream broken off'))
     expect(runtime.stats().workers.every((worker) => worker.alive)).toBe(true)
     await expect(runtime.invoke({ chunks: ['next'] })).resolves.toMatchObject({ status: 'ok' })
+  })
+
+  test('sees its client leave when the caller’s signal aborts', async () => {
+    const controller = new AbortController()
+    const { body, requestId, result } = await runtime.invokeStream(
+      { chunks: ['a'], waitForClose: true },
+      { signal: controller.signal },
+    )
+    controller.abort(new Error('enough'))
+    await expect(result).rejects.toThrow('enough')
+    await expect(text(body)).rejects.toThrow('enough')
+    await until(() => messages(requestId).includes('stream broken off'))
   })
 
   test('writes on after its deadline, to nobody', async () => {
@@ -89,7 +101,8 @@ describe.each(nodes)('a streaming handler on %s', (_, nodePath) => {
     await expect(result).resolves.toMatchObject({ status: 'timeout' })
     expect(messages(requestId)).toEqual([])
     await until(() => runtime.stats().lateAnswers === late + 1)
-    await until(() => messages(requestId).includes('stream closed'))
+    await until(() => messages(requestId).length > 0)
+    expect(messages(requestId)).toEqual(['stream finished'])
   })
 
   test('streams many answers at a time, one after the other in each worker', async () => {
