@@ -3,7 +3,7 @@ import { exposeSignal } from './context-signal.ts'
 import { storage } from './current.ts'
 import type { ReleasePolicy } from './release-stack.ts'
 import { openScopes, type RequestLike, RequestScope } from './request-scope.ts'
-import { watchResponseStream } from './response-stream.ts'
+import { findResponseStream, guardResponseStream } from './response-stream.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -43,8 +43,10 @@ export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionM
     const streaming = streamingMark in base
     const entry: Entry = (...args) => {
       const scope = new RequestScope(policy, storage.getStore(), awaited)
-      if (streaming) watchResponseStream(scope, args)
-      return storage.run(scope, invoke, scope, base, args)
+      const stream = streaming ? findResponseStream(args) : undefined
+      if (stream === undefined) return storage.run(scope, invoke, scope, base, args)
+      const brokenOff = guardResponseStream(scope, stream)
+      return Promise.race([storage.run(scope, invoke, scope, base, args), brokenOff])
     }
     for (const key of Reflect.ownKeys(base))
       if (key !== 'length' && key !== 'prototype')

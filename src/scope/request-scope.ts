@@ -32,6 +32,8 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
 
   readonly policy: ReleasePolicy
   request: RequestLike | undefined
+  /** Called when the request expires. */
+  onExpire: (() => void) | undefined
   readonly #controller = new AbortController()
   readonly #parent: RequestScope | undefined
   #releases: ReleaseStack | undefined
@@ -46,6 +48,7 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
   #settled: PromiseWithResolvers<void> | undefined
   readonly #awaited: boolean
   #suspended = false
+  #response: unknown
 
   /** @param awaited - whether a handler has settled once Middy is done and no timeout came, so that none is watched. */
   constructor(policy: ReleasePolicy, parent: RequestScope | undefined, awaited: boolean) {
@@ -154,10 +157,17 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
   /** Notes that Middy is at work on the request, until `running` settles: it never does on a durable suspend. */
   process(running: Promise<unknown>): void {
     this.#suspended = true
-    const done = (): void => {
+    const done = (response?: unknown): void => {
       this.#suspended = false
+      this.#response = response
     }
-    running.then(done, done)
+    running.then(done, () => done())
+  }
+
+  /** Whether the response is a stream that has failed by itself. */
+  get bodyFailed(): boolean {
+    const response = this.#response as { errored?: unknown; body?: { errored?: unknown } } | null | undefined
+    return Boolean(response?.errored ?? response?.body?.errored)
   }
 
   /** Runs the handler within what the middlewares put around it. What is synchronous stays so. */
@@ -191,6 +201,7 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
   expire(): void {
     this.interrupt('timedOut')
     this.close('timedOut')
+    this.onExpire?.()
   }
 
   protected close(outcome: Outcome, handlerSettled: boolean = this.#hasStopped(outcome)): Promise<void> | undefined {
