@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const project = resolve(import.meta.dirname, '../..')
+
+/** What a project of a user's has installed beside this package. */
+const installed = [
+  '@middy/core',
+  '@middy/util',
+  '@types/aws-lambda',
+  '@types/node',
+  'undici-types',
+  'uuid',
+  '@aws/lambda-invoke-store',
+]
+
+/**
+ * Compiles files as a user's project would that has installed the package, its peers and the packages named, and
+ * nothing else; resolves to what the compiler said, empty if all is well.
+ */
+export const compileAsUser = async (files: Record<string, string>, also: readonly string[] = []): Promise<string> => {
+  const directory = await mkdtemp(join(tmpdir(), 'mmi-types-'))
+  try {
+    for (const name of [...installed, ...also]) {
+      const link = join(directory, 'node_modules', name)
+      await mkdir(dirname(link), { recursive: true })
+      await symlink(join(project, 'node_modules', name), link)
+    }
+    const ours = join(directory, 'node_modules/middy-managed-instances')
+    await mkdir(ours, { recursive: true })
+    for (const name of ['package.json', 'src', 'middlewares'])
+      await cp(join(project, name), join(ours, name), { recursive: true })
+    const { compilerOptions } = JSON.parse(await readFile(join(project, 'tsconfig.json'), 'utf8'))
+    // Linked packages must not find, from where they really are, what this project has and the user's has not.
+    const config = { compilerOptions: { ...compilerOptions, preserveSymlinks: true }, include: ['*.ts'] }
+    await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config))
+    await writeFile(join(directory, 'package.json'), '{"type":"module"}')
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text)
+    await run(join(project, 'node_modules/.bin/tsc'), ['-p', directory], { cwd: directory })
+    return ''
+  } catch (error) {
+    return (error as { stdout?: string }).stdout ?? String(error)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
