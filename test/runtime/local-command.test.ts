@@ -195,14 +195,14 @@ describe.each([
 test('a second Ctrl-C ends at once what ignores the first', async () => {
   const ignoring = `NODE_OPTIONS=--import=${path.join(projectRoot, 'test/local/fixtures/ignores-sigterm.mjs')}`
   const child = start(['run', fixture('environment.slow'), '--workers', '1', '--logs', '--env', ignoring])
-  const { pid } = await announced(child)
+  const { pid, tmp } = await announced(child)
   child.kill('SIGINT')
   const started = performance.now()
   const second = setInterval(() => child.kill('SIGINT'), 50)
   await expect(once(child, 'exit')).resolves.toEqual([130, null])
   clearInterval(second)
   expect(performance.now() - started).toBeLessThan(1500)
-  await until(() => !isAlive(pid))
+  await until(() => !isAlive(pid) && !existsSync(tmp))
 })
 
 test('lmi serve ends when its environment does, and says why', async () => {

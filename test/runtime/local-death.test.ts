@@ -44,6 +44,17 @@ describe('a worker that dies', () => {
     }),
   )
 
+  test.each(['exit', 'throw'])('right after an answer has given it, even to a caller that is busy (%s)', (end) =>
+    using({ workers: 1 }, async (runtime) => {
+      const answered = runtime.invoke({ end, answerFirst: 1_000_000 })
+      await new Promise(setImmediate)
+      const busyUntil = performance.now() + 400
+      while (performance.now() < busyUntil);
+      await expect(answered).resolves.toMatchObject({ status: 'ok', payload: 'x'.repeat(1_000_000) })
+      await runtime.exited
+    }),
+  )
+
   test('as the last one ends the environment: later calls are refused with the reason', () =>
     using({ workers: 1 }, async (runtime) => {
       await expect(runtime.invoke({ end: 'throw' })).resolves.toMatchObject({ status: 'unanswered' })

@@ -9,15 +9,15 @@ export class Interruption extends Error {
   }
 }
 
-/** Aborts at the first SIGINT or SIGTERM; at the second one `onSecond` is called and the process ends at once. */
-export function watchInterruptions(onSecond: () => void): { signal: AbortSignal; dispose(): void } {
+/**
+ * Aborts at the first SIGINT or SIGTERM. At the second one the process ends at once: the environment notices, removes its temporary
+ * directory and kills itself.
+ */
+export function watchInterruptions(): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController()
   function interrupt(name: NodeJS.Signals): void {
     const interruption = new Interruption(name as keyof typeof exitCodes)
-    if (controller.signal.aborted) {
-      onSecond()
-      process.exit(interruption.exitCode)
-    }
+    if (controller.signal.aborted) process.exit(interruption.exitCode)
     controller.abort(interruption)
   }
   process.on('SIGINT', interrupt)

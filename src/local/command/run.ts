@@ -15,7 +15,7 @@ const workspaceFolder = 'middy-managed-instances'
 export async function run(parsed: RunArguments): Promise<number> {
   const events = readEvents(parsed.eventFile, parsed.requests)
   let runtime: LocalRuntime | undefined
-  const interruptions = watchInterruptions(() => runtime?.kill('SIGKILL'))
+  const interruptions = watchInterruptions()
   try {
     runtime = await startRuntime({
       ...parsed.runtime,

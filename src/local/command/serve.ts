@@ -10,7 +10,7 @@ import { printLog } from './print-log.ts'
 export async function serve(parsed: ServeArguments): Promise<number> {
   let runtime: LocalRuntime | undefined
   let endpoint: LambdaEndpoint | undefined
-  const interruptions = watchInterruptions(() => runtime?.kill('SIGKILL'))
+  const interruptions = watchInterruptions()
   try {
     runtime = await startRuntime({
       ...parsed.runtime,
