@@ -124,6 +124,12 @@ describe('startRuntime says', () => {
     expect(wrong.message).toContain('--no-such-flag')
   })
 
+  test('that the Node.js is a script that starts another one', async () => {
+    const error = await failure({ handler: fixture('echo.handler'), nodePath: `${cwd}/node_modules/.bin/node24` })
+    expect(error.code).toBe('PROCESS_FAILED')
+    expect(error.message).toContain('nodePath must be the Node.js binary itself')
+  })
+
   test('the caller’s own reason when it gave up', async () => {
     const controller = new AbortController()
     const start = startRuntime({ handler: fixture('init-waits.handler'), cwd, workers: 1, signal: controller.signal })
