@@ -1,0 +1,118 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, test } from '@jest/globals'
+import { WorkspaceRootError } from 'middy-managed-instances/workspace'
+import { entriesIn, failureOf, ownDirectory, request } from './fixtures/requests.ts'
+
+const asRoot = process.geteuid?.() === 0 ? test : test.skip
+
+/** What a sweeper takes for a workspace whose request ended long ago. */
+const expired = 'rs-01890000-0000-7000-8000-000000000000'
+
+type Setup = (root: string, base: string) => void
+
+const distrusted: [string, string, Setup][] = [
+  [
+    'is a symbolic link',
+    'is a symbolic link',
+    (root, base) => {
+      mkdirSync(join(base, 'target'), { mode: 0o700 })
+      symlinkSync(join(base, 'target'), root)
+    },
+  ],
+  ['is a dangling symbolic link', "can't be created", (root) => symlinkSync('/nowhere/at/all', root)],
+  ['is a file', "can't be created", (root) => writeFileSync(root, '')],
+  [
+    'can be written by everybody and has no sticky bit',
+    'can be written by everybody and has no sticky bit (mode 777)',
+    (root) => {
+      mkdirSync(root)
+      chmodSync(root, 0o777)
+    },
+  ],
+]
+
+const expectRefused = async (root: string, problem: string): Promise<void> => {
+  const error = await failureOf(() => request({ root }, (workspace) => workspace.path))
+  expect(error).toBeInstanceOf(WorkspaceRootError)
+  expect(error).toMatchObject({ code: 'WORKSPACE_ROOT', data: { root }, retryable: false })
+  const { message } = error as Error
+  expect(message).toContain(JSON.stringify(root))
+  expect(message).toContain(problem)
+  expect(message).toContain('Give a directory that this function alone uses')
+}
+
+describe('a root that', () => {
+  test.each(distrusted)('%s is refused at first use, every time', async (_, problem, setUp) => {
+    const base = ownDirectory()
+    const root = join(base, 'root')
+    setUp(root, base)
+    await expect(request({ root }, () => 'untouched')).resolves.toBe('untouched')
+    await expectRefused(root, problem)
+    await expectRefused(root, problem)
+    expect(entriesIn(join(base, 'target'))).toEqual([])
+  })
+
+  asRoot('belongs to another user is refused', async () => {
+    const root = join(ownDirectory(), 'root')
+    mkdirSync(root, { mode: 0o700 })
+    chownSync(root, 12_345, 12_345)
+    await expectRefused(root, 'belongs to another user (uid 12345)')
+    expect(entriesIn(root)).toEqual([])
+  })
+
+  test('was refused is taken once it has been put right', async () => {
+    const root = join(ownDirectory(), 'root')
+    mkdirSync(root)
+    chmodSync(root, 0o777)
+    await expectRefused(root, 'sticky')
+    chmodSync(root, 0o700)
+    await request({ root }, (workspace) => workspace.write('a', 'x'))
+  })
+
+  test('everybody can write to is taken with a sticky bit', async () => {
+    const root = join(ownDirectory(), 'root')
+    mkdirSync(root)
+    chmodSync(root, 0o1777)
+    await request({ root }, (workspace) => workspace.write('a', 'x'))
+    expect(entriesIn(root)).toEqual([])
+  })
+
+  test('was deleted and replaced by a symbolic link between two requests is refused', async () => {
+    const base = ownDirectory()
+    const root = join(base, 'root')
+    await request({ root }, (workspace) => workspace.write('a', 'x'))
+    rmSync(root, { recursive: true })
+    symlinkSync(join(base, 'nowhere'), root)
+    await expectRefused(root, "can't be created")
+    expect(existsSync(join(base, 'nowhere'))).toBe(false)
+  })
+
+  test('lies deep below directories that do not exist is made with them', async () => {
+    const base = ownDirectory()
+    const root = join(base, 'a/b/c')
+    await request({ root }, (workspace) => workspace.write('a', 'x'))
+    expect(entriesIn(root)).toEqual([])
+    expect(existsSync(root)).toBe(true)
+  })
+})
+
+test('a root that is not trusted is not swept either', async () => {
+  const base = ownDirectory()
+  const target = join(base, 'target')
+  mkdirSync(join(target, expired), { recursive: true })
+  symlinkSync(target, join(base, 'link'))
+  const shared = join(base, 'shared')
+  mkdirSync(join(shared, expired), { recursive: true })
+  chmodSync(shared, 0o777)
+  for (const root of [join(base, 'link'), shared]) {
+    await request({ root, grace: 0 }, async () => {
+      await setImmediate()
+      await setImmediate()
+    })
+    await expectRefused(root, root === shared ? 'sticky' : 'symbolic link')
+  }
+  expect(entriesIn(target)).toEqual([expired])
+  expect(entriesIn(shared)).toEqual([expired])
+})
