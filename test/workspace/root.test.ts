@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import { WorkspaceRootError } from 'middy-managed-instances/workspace'
+import { workspaceName } from '../../middlewares/workspace/directory-name.ts'
 import { entriesIn, failureOf, ownDirectory, request } from './fixtures/requests.ts'
 
 const asRoot = process.geteuid?.() === 0 ? test : test.skip
 
 /** What a sweeper takes for a workspace whose request ended long ago. */
-const expired = 'rs-01890000-0000-7000-8000-000000000000'
+const expired = workspaceName(Date.now() - 60_000)
 
 type Setup = (root: string, base: string) => void
 
