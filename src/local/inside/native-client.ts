@@ -1,5 +1,6 @@
 import http from 'node:http'
 import net from 'node:net'
+import { blockWrites } from './blocking.ts'
 import { helloPath, type WorkerConfiguration, workerHeader } from './configuration.ts'
 
 /** What the runtime client asks of its native addon. */
@@ -18,9 +19,10 @@ const invocations = '/2018-06-01/runtime/invocation'
 export function createNativeClient({ host, port, worker }: WorkerConfiguration): NativeClient {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   const headers = { [workerHeader]: String(worker) }
-  // Answers are pipelined on one plain socket: a write reaches the kernel before done() returns, like the addon's blocking request,
-  // so that a worker that dies right after an answer has given it.
+  // Answers are pipelined on one blocking socket: the kernel has all of an answer before done() returns, as with the addon's blocking
+  // request, so that a worker that dies right after an answer has given it.
   const answers = net.connect({ host, port, noDelay: true })
+  blockWrites(answers)
   answers.unref()
   answers.resume()
   answers.on('error', (error) => process.stderr.write(`The local Runtime API is gone: ${error.message}\n`))

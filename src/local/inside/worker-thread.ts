@@ -1,5 +1,6 @@
 import module from 'node:module'
 import type { NetConnectOpts, Socket } from 'node:net'
+import { blockWrites } from './blocking.ts'
 import { logSocketName, type WorkerConfiguration } from './configuration.ts'
 import { createNativeClient } from './native-client.ts'
 
@@ -52,9 +53,9 @@ function connectLogs({ host, logPort, worker }: WorkerConfiguration): () => void
     if (first !== logSocketName) return connect(first, ...rest)
     const socket = connect(logPort, host)
     // The client writes with fs.writeSync: on a blocking socket a slow reader delays a line instead of throwing EAGAIN at user code.
+    blockWrites(socket)
     socket.once('connect', () => {
       socket.setNoDelay(true)
-      ;(socket as unknown as { _handle: { setBlocking(value: boolean): void } })._handle.setBlocking(true)
       socket.write(`${worker}\n`)
     })
     return socket
