@@ -24,7 +24,7 @@ describe('a worker that dies', () => {
     ]),
   )('on %s leaves its own requests unanswered, with the reason, and no other', (_, nodePath, end, reason) =>
     using({ nodePath }, async (runtime) => {
-      const others = Array.from({ length: 12 }, () => runtime.invoke({ after: 500 }))
+      const others = Array.from({ length: 12 }, () => runtime.invoke({ after: 1200 }))
       const deadly = await runtime.invoke({ after: 100, end })
       expect(deadly).toMatchObject({
         status: 'unanswered',

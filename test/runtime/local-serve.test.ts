@@ -152,7 +152,7 @@ describe('InvokeWithResponseStream through the AWS SDK', () => {
 
   test('hands each chunk on as it is written', async () => {
     const times: number[] = []
-    const { output, body, complete } = await stream({ chunks: ['one', 'two'], pause: 200 }, () =>
+    const { output, body, complete } = await stream({ chunks: ['one', 'two'], pause: 500 }, () =>
       times.push(performance.now()),
     )
     expect(output).toMatchObject({ StatusCode: 200, ExecutedVersion: '$LATEST' })

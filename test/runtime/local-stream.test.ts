@@ -51,7 +51,7 @@ describe.each(nodes)('a streaming handler on %s', (_, nodePath) => {
       result,
     } = await runtime.invokeStream({
       chunks: ['first', 'second'],
-      pause: 200,
+      pause: 500,
       metadata,
     })
     expect(contentType).toBe('application/vnd.awslambda.http-integration-response')
@@ -96,7 +96,7 @@ describe.each(nodes)('a streaming handler on %s', (_, nodePath) => {
 
   test('writes on after its deadline, to nobody', async () => {
     const late = runtime.stats().lateAnswers
-    const { body, requestId, result } = await runtime.invokeStream({ chunks: ['a'], work: 300 }, { timeout: 100 })
+    const { body, requestId, result } = await runtime.invokeStream({ chunks: ['a'], work: 1000 }, { timeout: 100 })
     await expect(text(body)).rejects.toThrow('Task timed out after 0.10 seconds')
     await expect(result).resolves.toMatchObject({ status: 'timeout' })
     expect(messages(requestId)).toEqual([])
