@@ -8,7 +8,9 @@ import { entriesIn, failureOf, ownRoot } from './fixtures/requests.ts'
 
 const warned = jest.spyOn(process, 'emitWarning').mockImplementation((() => {}) as never)
 const warnings = (): unknown[] => warned.mock.calls.filter(([, type]) => String(type) === 'ManagedInstancesWarning')
-beforeEach(() => warned.mockClear())
+beforeEach(() => {
+  warned.mockClear()
+})
 
 describe('on a plain middy() the workspace is released', () => {
   test('in its own after, and still there in the after of one registered later', async () => {
