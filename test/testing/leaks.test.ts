@@ -57,7 +57,7 @@ test('a workspace that a plain handler still holds is named', async () => {
       .use(workspace({ root }))
       .use({ after: () => 'skips ours' })
       .handler(async (_event, { workspace }) => workspace.write('a', 'x'))
-    await invoke(handler, {}, { timeout: 200 })
+    await invoke(handler, {}, { timeout: 400 })
     await expect(expectNoLeaks(0)).rejects.toThrow('holding workspace')
     await expectNoLeaks()
   } finally {

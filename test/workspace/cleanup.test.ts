@@ -100,8 +100,8 @@ test('an answer waits for deletions when 64 of them wait already', async () => {
   const open = closeGate()
   const root = ownRoot()
   const options = { root, cleanup: 'background' } as const
-  for (let index = 0; index <= 64; index++) await request(options, fill(33))
-  expect(entriesIn(root)).toHaveLength(65)
+  for (let index = 0; index < 64; index++) await request(options, fill(33))
+  expect(entriesIn(root)).toHaveLength(64)
   let answered = false
   const answer = request(options, fill(33), { releaseTimeout: 20_000 }).then(() => {
     answered = true
@@ -125,7 +125,7 @@ describe('keepOnError', () => {
 
   test.each([
     ['threw', 30_000],
-    ['timedOut', 60],
+    ['timedOut', 250],
   ])('keeps the workspace of a request that %s, and says where', async (outcome, timeout) => {
     const root = ownRoot()
     const work = async (workspace: Workspace): Promise<void> => {

@@ -113,7 +113,7 @@ describe('on a plain middy() whose hooks are skipped', () => {
         signal = context.signal
         await context.workspace.write('a', 'x')
       })
-    const answers = [1, 2, 3].map(() => invoke(handler, {}, { timeout: 150 }))
+    const answers = [1, 2, 3].map(() => invoke(handler, {}, { timeout: 400 }))
     await expect(Promise.all(answers)).resolves.toEqual(Array(3).fill('skips the rest'))
     expect(entriesIn(root)).toHaveLength(3)
     await expectNoLeaks()
@@ -142,7 +142,7 @@ describe('on a plain middy() whose hooks are skipped', () => {
         await workspace.write('a', 'x')
         return new PassThrough()
       })
-    await invoke(handler, {}, { timeout: 100 })
+    await invoke(handler, {}, { timeout: 300 })
     expect(entriesIn(root)).toHaveLength(1)
     await expectNoLeaks()
     expect(entriesIn(root)).toEqual([])
@@ -160,7 +160,7 @@ test('on a plain middy() a handler that outlives its request is refused the work
       await released.promise
       late.resolve([existsSync(path), await failureOf(() => workspace.write('a', 'late'))])
     })
-  await expect(invoke(handler, {}, { timeout: 60 })).rejects.toThrow('aborted')
+  await expect(invoke(handler, {}, { timeout: 200 })).rejects.toThrow('aborted')
   expect(entriesIn(root)).toEqual([])
   released.resolve()
   await expect(late.promise).resolves.toEqual([

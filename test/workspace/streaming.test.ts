@@ -144,7 +144,7 @@ describe('a streamed answer out of the workspace', () => {
       return body
     })
     const client = new Client()
-    await failureOf(() => handler({}, client, createContext({ timeout: 80 })))
+    await failureOf(() => handler({}, client, createContext({ timeout: 300 })))
     expect(client.destroyed).toBe(true)
     await expectNoLeaks()
     expect(body.destroyed).toBe(true)
@@ -159,7 +159,7 @@ describe('a streamed answer out of the workspace', () => {
       await workspace.write('a', content)
       return new Promise(() => {})
     })
-    await failureOf(() => handler({}, new Client(), createContext({ timeout: 80 })))
+    await failureOf(() => handler({}, new Client(), createContext({ timeout: 300 })))
     await expectNoLeaks()
     expect(entriesIn(root)).toEqual([])
     expect(outcomes).toEqual(['timedOut'])
