@@ -84,3 +84,14 @@ test('after the death of one worker, another of the same process removes its wor
     expect(result).toMatchObject({ status: 'ok', payload: { held: true } })
   await until(() => workspacesIn(tmp).length === 0)
 })
+
+test('a request that times out with streams nobody listens to does not end its worker', async () => {
+  const tmp = ownTmp()
+  const runtime = await start(tmp, { handler, workers: 1 })
+  const other = runtime.invoke({ kind: 'holds', id: 'other', ms: 1_000 })
+  const result = await runtime.invoke({ kind: 'pipes', id: 'a' }, { timeout: 400 })
+  expect(['timeout', 'function-error']).toContain(result.status)
+  expect(await other).toMatchObject({ status: 'ok', payload: { held: true } })
+  expect(runtime.stats().workers).toMatchObject([{ alive: true, diedOf: undefined }])
+  await until(() => workspacesIn(tmp).length === 0)
+})
