@@ -5,7 +5,7 @@ import { runInBackground } from '../../src/scope/background.ts'
 import { keptName, parseDirectoryName, trashName, workspaceName } from './directory-name.ts'
 import { WorkspaceFullError } from './errors.ts'
 import { RemovalQueue, removeSmall } from './removal.ts'
-import { freeBytes, hasCode, isFull, namesIn, prepareRoot } from './root.ts'
+import { freeBytes, hasCode, isFull, isTrustedRoot, namesIn, prepareRoot } from './root.ts'
 import { measure } from './usage.ts'
 
 const shortestSweepInterval = 1_000
@@ -91,6 +91,7 @@ export class WorkspaceDirectories {
   /** Takes a workspace out of use but leaves it on the disk, and returns where. */
   keep(name: string): string {
     this.#live.delete(name)
+    this.#abandoned.set(name, parseDirectoryName(name)?.expires ?? 0)
     const kept = this.pathOf(keptName(name))
     renameSync(this.pathOf(name), kept)
     return kept
@@ -123,16 +124,29 @@ export class WorkspaceDirectories {
 
   /** Deletes what nobody uses any more: workspaces past deadline and grace, and deletions that were given up. */
   sweep(): void {
+    if (!this.#prepared && !isTrustedRoot(this.#root)) return
     const now = Date.now()
-    for (const name of this.#expired(now)) this.#discard(name)
+    let failure: unknown
+    for (const name of this.#expired(now))
+      attempt(
+        () => this.#discard(name),
+        (error) => {
+          failure = error
+        },
+      )
     for (const [name, deadline] of this.#abandoned) if (now > deadline + this.#grace) this.#abandoned.delete(name)
+    if (failure !== undefined) throw failure
   }
 
   /** Sweeps and finishes every deletion that waits, before it returns. */
   makeRoom(): void {
-    for (const name of this.#expired(Date.now())) this.#moveToTrash(name)
-    for (const name of namesIn(this.#root))
-      if (parseDirectoryName(name)?.kind === 'trash') rmSync(this.pathOf(name), { recursive: true, force: true })
+    if (!isTrustedRoot(this.#root)) return
+    attempt(() => {
+      for (const name of this.#expired(Date.now())) attempt(() => this.#moveToTrash(name))
+      for (const name of namesIn(this.#root))
+        if (parseDirectoryName(name)?.kind === 'trash')
+          attempt(() => rmSync(this.pathOf(name), { recursive: true, force: true }))
+    })
   }
 
   #prepare(): void {
@@ -148,12 +162,14 @@ export class WorkspaceDirectories {
   }
 
   #expired(now: number): string[] {
-    return namesIn(this.#root).filter((name) => {
-      const directory = parseDirectoryName(name)
-      if (directory === undefined) return false
-      if (directory.kind === 'trash') return now > directory.expires && !this.#removals.has(this.pathOf(name))
-      return this.#abandoned.has(name) || (now > directory.expires + this.#grace && !this.#live.has(name))
-    })
+    return namesIn(this.#root).filter((name) => this.#isExpired(name, now))
+  }
+
+  #isExpired(name: string, now: number): boolean {
+    const directory = parseDirectoryName(name)
+    if (directory === undefined) return false
+    if (directory.kind === 'trash') return now > directory.expires && !this.#removals.has(this.pathOf(name))
+    return this.#abandoned.has(name) || (now > directory.expires + this.#grace && !this.#live.has(name))
   }
 
   /** Claims a directory by renaming it; `undefined` if another sweeper was faster. */
@@ -197,6 +213,15 @@ export class WorkspaceDirectories {
         'ManagedInstancesWarning',
       )
     }
+  }
+}
+
+/** One that fails, for example because another worker was faster, must not keep the others. */
+const attempt = (action: () => unknown, failed?: (error: unknown) => void): void => {
+  try {
+    action()
+  } catch (error) {
+    failed?.(error)
   }
 }
 

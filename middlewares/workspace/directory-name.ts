@@ -16,10 +16,16 @@ export interface DirectoryName {
   readonly expires: number
 }
 
-const pattern = /^(trash-)?([0-9a-z]{1,11})-[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+/** A name whose time is further than this from that of its uuid is not of ours, but a word before a uuid of somebody else's. */
+const farthestDeadline = 86_400_000
 
-export const workspaceName = (deadline: number): string =>
-  `${Math.ceil(Number.isFinite(deadline) ? deadline : Date.now() + longestRequest).toString(36)}-${v7()}`
+const pattern = /^(trash-)?([0-9a-z]{8,9})-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export const workspaceName = (deadline: number): string => {
+  const now = Date.now()
+  const expires = Math.abs(deadline - now) < farthestDeadline ? deadline : now + longestRequest
+  return `${Math.ceil(expires).toString(36)}-${v7()}`
+}
 
 export const trashName = (): string => `trash-${(Date.now() + removalLease).toString(36)}-${v7()}`
 
@@ -30,6 +36,8 @@ export const keptName = (name: string): string => `kept-${name}`
 export const parseDirectoryName = (name: string): DirectoryName | undefined => {
   const match = pattern.exec(name)
   if (match === null) return undefined
-  const [, trash, expires = ''] = match
-  return { kind: trash === undefined ? 'workspace' : 'trash', expires: Number.parseInt(expires, 36) }
+  const [, trash, deadline = '', high = '', low = ''] = match
+  const expires = Number.parseInt(deadline, 36)
+  if (Math.abs(expires - Number.parseInt(high + low, 16)) > farthestDeadline) return undefined
+  return { kind: trash === undefined ? 'workspace' : 'trash', expires }
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { ManagedError } from '../../src/errors.ts'
 
 /**
@@ -52,7 +53,7 @@ export class WorkspacePathError extends ManagedError {
 
   constructor(names: readonly unknown[], problem: string, options?: ErrorOptions) {
     super(
-      `workspace.file(): ${problem}, received ${names.map((name) => JSON.stringify(name) ?? String(name)).join(', ')}. ` +
+      `workspace.file(): ${problem}, received ${names.map((name) => inspect(name, { depth: 0 })).join(', ')}. ` +
         'Use relative names of letters, digits and the like, for example workspace.file("input", "orders.csv").',
       options,
     )

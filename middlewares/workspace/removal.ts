@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { sep } from 'node:path'
+import { chmod, lstat, readdir, rm } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { hasCode } from './root.ts'
 
 /** More than this is deleted in the background: 1,000 files take 20 ms, and every request of the worker would wait. */
 const smallEntries = 32
@@ -18,6 +19,8 @@ interface Survey {
 
 /** Lists a directory that is small enough to be deleted at once; `undefined` for a larger one. */
 const surveySmall = (path: string): Survey | undefined => {
+  // What it points at is somebody else's.
+  if (!lstatSync(path).isDirectory()) return undefined
   const survey: Survey = { files: [], directories: [path], bytes: 0 }
   for (let index = 0; index < survey.directories.length; index++) {
     const directory = survey.directories[index] as string
@@ -51,6 +54,25 @@ export const removeSmall = (path: string): number | undefined => {
   }
 }
 
+const removeTree = async (path: string): Promise<void> => {
+  const options = { recursive: true, force: true, maxRetries: 3 }
+  try {
+    await rm(path, options)
+  } catch (error) {
+    if (!hasCode(error, 'EACCES', 'EPERM')) throw error
+    await openDirectories(path)
+    await rm(path, options)
+  }
+}
+
+/** Lets us into directories that an unpacked archive has closed. */
+const openDirectories = async (path: string): Promise<void> => {
+  if (!(await lstat(path)).isDirectory()) return
+  await chmod(path, 0o700)
+  for (const entry of await readdir(path, { withFileTypes: true }))
+    if (entry.isDirectory()) await openDirectories(join(path, entry.name))
+}
+
 /**
  * Deletes directories in the background, one after the other: the few threads that do it serve every worker of the
  * process.
@@ -70,7 +92,7 @@ export class RemovalQueue {
   /** Deletes a directory after those added before it. Settles when it is gone. */
   async add(path: string): Promise<void> {
     this.#paths.add(path)
-    const removal = this.#last.then(() => rm(path, { recursive: true, force: true, maxRetries: 3 }))
+    const removal = this.#last.then(() => removeTree(path))
     this.#last = removal.catch(() => {})
     try {
       await removal

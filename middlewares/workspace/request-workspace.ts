@@ -87,7 +87,7 @@ export class RequestWorkspace implements Workspace {
       flags: writeFlags,
       mode: fileMode,
       signal: this.#scope.signal,
-      fs: limitedFileSystem((bytes) => quota?.resize(file, bytes), this.#explain),
+      fs: limitedFileSystem((bytes) => quota?.resize(file, bytes), this.#settings.directories),
     })
   }
 
@@ -153,9 +153,7 @@ export class RequestWorkspace implements Workspace {
     return undefined
   }
 
-  readonly #explain = (error: unknown): unknown => this.#settings.directories.explain(error)
-
   readonly #explainAndThrow = (error: unknown): never => {
-    throw this.#explain(error)
+    throw this.#settings.directories.explain(error)
   }
 }

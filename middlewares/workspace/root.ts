@@ -17,6 +17,20 @@ export const prepareRoot = (root: string): void => {
   } catch (cause) {
     throw new WorkspaceRootError(root, "can't be created", { cause })
   }
+  requireTrust(root, stats)
+}
+
+/** Whether there is a root that `prepareRoot` would take. */
+export const isTrustedRoot = (root: string): boolean => {
+  try {
+    requireTrust(root, lstatSync(root))
+    return true
+  } catch {
+    return false
+  }
+}
+
+const requireTrust = (root: string, stats: Stats): void => {
   const refuse = (problem: string): never => {
     throw new WorkspaceRootError(root, problem)
   }

@@ -6,6 +6,9 @@ import { hasCode } from './root.ts'
 /** The longest name a file can have on the file systems of Lambda and of a laptop, in bytes. */
 const longestName = 255
 
+/** The longest path the system takes, in bytes. */
+const longestPath = 4_095
+
 /**
  * Splits names into the parts of a relative path that can't lead anywhere but down.
  *
@@ -35,7 +38,7 @@ export const safeParts = (names: readonly string[]): string[] => {
 
 /** The path of `parts` below `directory`, whose parents are created and are never a symbolic link to somewhere else. */
 export const pathWithParents = (directory: string, parts: readonly string[], names: readonly string[]): string =>
-  pathBelow(directory, parts, (parent) => {
+  pathBelow(directory, parts, names, (parent) => {
     try {
       mkdirSync(parent, 0o700)
     } catch (error) {
@@ -46,9 +49,16 @@ export const pathWithParents = (directory: string, parts: readonly string[], nam
 
 /** The same for something that shall exist already: nothing is created. */
 export const pathOfExisting = (directory: string, parts: readonly string[], names: readonly string[]): string =>
-  pathBelow(directory, parts, (parent) => requireDirectory(parent, names))
+  pathBelow(directory, parts, names, (parent) => requireDirectory(parent, names))
 
-const pathBelow = (directory: string, parts: readonly string[], visitParent: (parent: string) => void): string => {
+const pathBelow = (
+  directory: string,
+  parts: readonly string[],
+  names: readonly string[],
+  visitParent: (parent: string) => void,
+): string => {
+  if (Buffer.byteLength([directory, ...parts].join(sep)) > longestPath)
+    throw new WorkspacePathError(names, `the whole path must not be longer than ${longestPath} bytes`)
   let path = directory
   for (const [index, part] of parts.entries()) {
     if (index > 0) visitParent(path)

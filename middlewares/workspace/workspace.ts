@@ -1,6 +1,6 @@
 import type { ReadStream, WriteStream } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { aBoolean, bytes, checkOptions, milliseconds, oneOf, type Rules } from '../../src/options.ts'
 import { runtime } from '../../src/runtime/environment.ts'
 import { type Added, contextMiddleware } from '../../src/scope/middleware.ts'
@@ -114,7 +114,7 @@ export const workspace = <const K extends string = 'workspace'>(
     grace = 10_000,
     keepOnError = false,
   } = checkOptions<WorkspaceOptions & { contextKey?: K }>('workspace()', rules, options)
-  const directories = directoriesIn(root)
+  const directories = directoriesIn(resolve(root))
   const settings: WorkspaceSettings = { directories, maxBytes, minFreeBytes, cleanup, keepOnError }
   return contextMiddleware<K, Workspace>('workspace', contextKey, (scope) => {
     directories.startSweeping(grace)

@@ -132,7 +132,7 @@ const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[]): unknow
 const finish = (scope: RequestScope, running: PromiseLike<unknown>): PromiseLike<unknown> =>
   running.then(
     (response) => {
-      const closing = scope.end(false)
+      const closing = scope.end(false, response)
       return closing === undefined ? response : closing.then(() => response)
     },
     (error) => {

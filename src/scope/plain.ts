@@ -26,9 +26,15 @@ export class PlainScope extends RequestScope {
     const fork = this.forks.get(middleware)
     if (fork === undefined) return
     this.forks.delete(middleware)
-    const seen = this.remaining() <= timeoutMargin ? 'timedOut' : outcome
-    await fork.close(seen, false)
+    const seen = this.#hasTimedOut() ? 'timedOut' : outcome
+    await fork.close(seen, seen !== 'timedOut')
     if (this.forks.size === 0) await this.close(seen, seen !== 'timedOut')
+  }
+
+  /** Whether this is the end that Middy's early timeout makes, while the handler runs on. */
+  #hasTimedOut(): boolean {
+    const error = this.request?.error
+    return (error instanceof Error && error.name === 'TimeoutError') || this.remaining() <= timeoutMargin
   }
 
   override expire(): void {

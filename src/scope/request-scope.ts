@@ -191,8 +191,8 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
   }
 
   /** Closes the scope of a request that Middy is done with. Returns nothing if no release has to be awaited. */
-  end(threw: boolean): Promise<void> | undefined {
-    if (this.#outcome === undefined) return this.close(this.#outcomeOf(threw))
+  end(threw: boolean, answer?: unknown): Promise<void> | undefined {
+    if (this.#outcome === undefined) return this.close(this.#outcomeOf(threw || this.#isFailedExecution(answer)))
     if (this.#handler === 'pending') this.#settled?.resolve()
     return undefined
   }
@@ -221,6 +221,11 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
     if (threw || (this.request?.error ?? undefined) !== undefined) return 'threw'
     if (this.#suspended) return 'suspended'
     return this.#handler === 'pending' ? 'early' : 'returned'
+  }
+
+  /** The durable SDK answers a failure, also one of Middy's hooks, with a status. */
+  #isFailedExecution(answer: unknown): boolean {
+    return !this.#awaited && (answer as { Status?: unknown } | null | undefined)?.Status === 'FAILED'
   }
 
   /** Whether the handler has stopped, or will never start: at the deadline it still may. */
