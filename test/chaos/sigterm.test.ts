@@ -14,17 +14,31 @@ const durationOf = async (ended: Promise<unknown>): Promise<number> => {
 
 test('SIGTERM with the preload lets short requests finish, aborts the others, leaves nothing and ends in time', async () => {
   const tmp = ownTmp()
-  const runtime = await start(tmp, { handler, workers: 4, nodeOptions: preload, stopTimeout: 10_000 })
-  const finishing = Array.from({ length: 8 }, (_, id) => runtime.invoke({ kind: 'holds', id: `${id}`, ms: 700 }))
+  const bound = 5_000
+  const env = { MIDDY_MANAGED_INSTANCES_SHUTDOWN_TIMEOUT: `${bound}` }
+  const runtime = await start(tmp, { handler, workers: 4, nodeOptions: preload, stopTimeout: 10_000, env })
+  const finishing = Array.from({ length: 8 }, (_, id) => runtime.invoke({ kind: 'holds', id: `${id}`, ms: 1_200 }))
   const listening = Array.from({ length: 8 }, (_, id) => runtime.invoke({ kind: 'listens', id: `${id}` }))
   const hanging = Array.from({ length: 8 }, (_, id) => runtime.invoke({ kind: 'holds', id: `${id}` }))
   await until(() => workspacesIn(tmp).length === 24)
   runtime.kill('SIGTERM')
   const took = await durationOf(runtime.exited)
   expect(await runtime.exited).toMatchObject({ signal: 'SIGTERM' })
-  expect(took).toBeLessThan(3_000)
-  for (const result of await Promise.all(finishing)) expect(result).toMatchObject({ status: 'ok' })
+  expect(took).toBeLessThan(bound + 1_000)
+  for (const [id, result] of (await Promise.all(finishing)).entries())
+    expect(result).toMatchObject({ status: 'ok', payload: { id: `${id}`, held: true } })
   for (const result of await Promise.all(listening)) expect(result).toMatchObject({ status: 'function-error' })
+  await Promise.all(hanging)
+  expect(workspacesIn(tmp)).toEqual([])
+})
+
+test('SIGTERM with the preload ends within 1500 ms by default, though every request hangs', async () => {
+  const tmp = ownTmp()
+  const runtime = await start(tmp, { handler, workers: 4, nodeOptions: preload, stopTimeout: 10_000 })
+  const hanging = Array.from({ length: 16 }, (_, id) => runtime.invoke({ kind: 'holds', id: `${id}` }))
+  await until(() => workspacesIn(tmp).length === 16)
+  runtime.kill('SIGTERM')
+  expect(await durationOf(runtime.exited)).toBeLessThan(2_500)
   await Promise.all(hanging)
   expect(workspacesIn(tmp)).toEqual([])
 })
