@@ -10,7 +10,6 @@ import { Quota } from './quota.ts'
 import { isFull } from './root.ts'
 import { pathOfExisting, pathWithParents, safeParts } from './safe-path.ts'
 import { measure, type WorkspaceUsage } from './usage.ts'
-import type { Workspace } from './workspace.ts'
 
 // Never through a symbolic link, which an unpacked archive may have left behind. Windows has no such flag.
 const noFollow = constants.O_NOFOLLOW ?? 0
@@ -39,7 +38,7 @@ type State = { readonly kind: 'untouched' } | Created | { readonly kind: 'ended'
 const untouched: State = { kind: 'untouched' }
 
 /** The workspace of one request. Nothing exists before something of it is asked for. */
-export class RequestWorkspace implements Workspace {
+export class RequestWorkspace {
   readonly #scope: Scope
   readonly #settings: WorkspaceSettings
   #state: State = untouched
