@@ -100,7 +100,10 @@ test('an answer waits for deletions when 64 of them wait already', async () => {
   const open = closeGate()
   const root = ownRoot()
   const options = { root, cleanup: 'background' } as const
-  for (let index = 0; index < 64; index++) await request(options, fill(33))
+  const late: string[] = []
+  const onReleaseError = ({ message }: Error): void => void late.push(message)
+  for (let index = 0; index < 64; index++) await request(options, fill(33), { onReleaseError })
+  expect(late).toEqual([])
   expect(entriesIn(root)).toHaveLength(64)
   let answered = false
   const answer = request(options, fill(33), { releaseTimeout: 20_000 }).then(() => {

@@ -94,34 +94,35 @@ describe('any list of names', () => {
 })
 
 describe.each([
-  ['no name', []],
-  ['an empty name', ['']],
-  ['an empty part', ['a//b']],
-  ['a trailing slash', ['a/']],
-  ['an absolute name', ['/etc/passwd']],
-  ['an absolute second name', ['a', '/etc/passwd']],
-  ['a parent', ['..']],
-  ['a parent inside', ['a/../../b']],
-  ['a parent last', ['a', '..']],
-  ['the directory itself', ['.']],
-  ['NUL', ['a\0.txt']],
-  ['a backslash', ['a\\b']],
-  ['a Windows path', ['C:\\Windows']],
-  ['a lone surrogate', ['\ud800']],
-  ['a name over 255 bytes', ['€'.repeat(86)]],
-  ['a path over 4096 bytes', Array.from({ length: 30 }, () => 'a'.repeat(200))],
-  ['undefined', [undefined]],
-  ['a number', [1]],
-  ['a bigint', [1n]],
-  ['a symbol', [Symbol('a')]],
-  ['an object', [{ toString: () => 'a' }]],
-] as [string, unknown[]][])('%s', (_, names) => {
+  ['no name', [], 'expected at least one name'],
+  ['an empty name', [''], 'must not be empty'],
+  ['an empty part', ['a//b'], 'must not be empty or have an empty part'],
+  ['a trailing slash', ['a/'], 'must not be empty or have an empty part'],
+  ['an absolute name', ['/etc/passwd'], 'must not be absolute'],
+  ['an absolute second name', ['a', '/etc/passwd'], 'must not be absolute'],
+  ['a parent', ['..'], '".."'],
+  ['a parent inside', ['a/../../b'], '".."'],
+  ['a parent last', ['a', '..'], '".."'],
+  ['the directory itself', ['.'], '"."'],
+  ['NUL', ['a\0.txt'], 'NUL'],
+  ['a backslash', ['a\\b'], 'backslash'],
+  ['a Windows path', ['C:\\Windows'], 'backslash'],
+  ['a lone surrogate', ['\ud800'], 'well-formed Unicode'],
+  ['a name over 255 bytes', ['€'.repeat(86)], 'longer than 255 bytes'],
+  ['a path over 4095 bytes', Array.from({ length: 30 }, () => 'a'.repeat(200)), 'longer than 4095 bytes'],
+  ['undefined', [undefined], 'strings'],
+  ['a number', [1], 'strings'],
+  ['a bigint', [1n], 'strings'],
+  ['a symbol', [Symbol('a')], 'strings'],
+  ['an object', [{ toString: () => 'a' }], 'strings'],
+] as [string, unknown[], string][])('%s', (_, names, problem) => {
   test('is refused with what was received and what to do', async () => {
     await request({ root: ownRoot() }, async (workspace) => {
       const error = await failureOf(() => workspace.file(...(names as string[])))
       expect(error).toBeInstanceOf(WorkspacePathError)
       expect(error).toMatchObject({ code: 'WORKSPACE_PATH', data: { names }, retryable: false })
       expect((error as Error).message).toMatch(/^workspace\.file\(\): .*received .*Use relative names/s)
+      expect((error as Error).message).toContain(problem)
     })
   })
 })
