@@ -1,7 +1,7 @@
+import { invalidOption } from '../options.ts'
 import type { Invocation } from './invocation.ts'
 import { type Ending, timedOut, unanswered } from './results.ts'
 import type { Statistics } from './statistics.ts'
-import { invalid } from './validation.ts'
 
 /** A worker's open poll. */
 export interface Poll {
@@ -26,7 +26,7 @@ export class Dispatcher {
 
   submit(invocation: Invocation): void {
     if (this.#inFlight.has(invocation.id)) {
-      throw invalid('invoke', 'requestId', 'an id that is not in flight', invocation.id)
+      throw invalidOption('invoke()', 'requestId', 'an id that is not in flight', invocation.id)
     }
     this.#statistics.accepted()
     this.#queued.add(invocation)

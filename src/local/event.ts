@@ -1,13 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { EventInvalidError } from './errors.ts'
 import { Invocation } from './invocation.ts'
-import { longestTimer, type ResolvedOptions } from './options.ts'
+import type { InvokeOptions } from './invoke-options.ts'
+import type { ResolvedOptions } from './options.ts'
 import { payloadLimit } from './results.ts'
-import type { InvokeOptions } from './runtime.ts'
-import { checkInteger, checkPrintable, checkSignal } from './validation.ts'
 import { regionOf } from './variables.ts'
 
-/** An event and its options as an invocation that is ready to be submitted. */
+/** An event and its options, which are checked, as an invocation that is ready to be submitted. */
 export function createInvocation(
   event: unknown,
   options: InvokeOptions,
@@ -16,17 +15,11 @@ export function createInvocation(
 ): Invocation {
   const {
     timeout = defaults.timeout,
-    signal,
     clientContext,
     tenantId,
     traceId = newTraceId(),
     requestId = randomUUID(),
   } = options
-  checkInteger('invoke', 'timeout', timeout, 1, longestTimer)
-  checkSignal('invoke', signal)
-  if (tenantId !== undefined) checkPrintable('invoke', 'tenantId', tenantId)
-  checkPrintable('invoke', 'traceId', traceId)
-  checkPrintable('invoke', 'requestId', requestId)
   const headers: Record<string, string> = {
     'lambda-runtime-invoked-function-arn': `arn:aws:lambda:${regionOf(defaults)}:000000000000:function:${defaults.functionName}`,
     'lambda-runtime-trace-id': traceId,

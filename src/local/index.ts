@@ -12,6 +12,7 @@ export {
   ProcessFailedError,
   RuntimeClientMissingError,
 } from './errors.ts'
+export type { BurstOptions, InvokeOptions, InvokeStreamOptions } from './invoke-options.ts'
 export type { LogLine } from './logs.ts'
 export type { RuntimeOptions } from './options.ts'
 export type {
@@ -24,13 +25,7 @@ export type {
   TimedOut,
   Unanswered,
 } from './results.ts'
-export type {
-  BurstOptions,
-  InvokeOptions,
-  InvokeStreamOptions,
-  LocalRuntime,
-  StreamedInvocation,
-} from './runtime.ts'
+export type { LocalRuntime, StreamedInvocation } from './runtime.ts'
 export { type LambdaEndpoint, type ServeOptions, serveRuntime } from './serve/serve-runtime.ts'
 export { startRuntime } from './start-runtime.ts'
 export type { RuntimeStats, WorkerStats } from './statistics.ts'

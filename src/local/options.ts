@@ -1,15 +1,19 @@
 import process from 'node:process'
-import type { LogLine } from './logs.ts'
 import {
-  allowKeys,
-  checkBoolean,
-  checkFunction,
-  checkInteger,
-  checkSignal,
-  checkString,
-  checkStrings,
-  invalid,
-} from './validation.ts'
+  aBoolean,
+  aFunction,
+  aSignal,
+  bytes,
+  checkOptions,
+  invalidOption,
+  longestTimer,
+  type Rules,
+  required,
+  strings,
+  text,
+  wholeNumber,
+} from '../options.ts'
+import type { LogLine } from './logs.ts'
 
 /** What {@link startRuntime} is told. Durations are milliseconds. */
 export interface RuntimeOptions {
@@ -56,38 +60,39 @@ export type ResolvedOptions = Required<Omit<RuntimeOptions, 'onLog' | 'signal'>>
   readonly signal: AbortSignal | undefined
 }
 
-const optionNames: Record<keyof RuntimeOptions, true> = {
-  handler: true,
-  workers: true,
-  concurrency: true,
-  timeout: true,
-  env: true,
-  nodePath: true,
-  cwd: true,
-  nodeOptions: true,
-  functionName: true,
-  memorySize: true,
-  initTimeout: true,
-  stopTimeout: true,
-  privateTmp: true,
-  maxLogBytes: true,
-  onLog: true,
-  signal: true,
+const rules: Rules<RuntimeOptions> = {
+  handler: required(text),
+  workers: wholeNumber(1, 1024),
+  concurrency: wholeNumber(1, 1600),
+  timeout: wholeNumber(1, longestTimer),
+  env: {
+    expected: 'an object of strings',
+    accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
+  nodePath: text,
+  cwd: text,
+  nodeOptions: strings,
+  functionName: text,
+  memorySize: wholeNumber(128, 32_768),
+  initTimeout: wholeNumber(1, longestTimer),
+  stopTimeout: wholeNumber(0, longestTimer),
+  privateTmp: aBoolean,
+  maxLogBytes: bytes,
+  onLog: aFunction,
+  signal: aSignal,
 }
 
-// These say where the runtime client finds us and the handler: options of their own set them.
+// These say where the runtime client finds us and the handler; each with what sets it.
 const reservedVariables: Readonly<Record<string, string>> = {
-  AWS_LAMBDA_RUNTIME_API: 'nothing: it is chosen by startRuntime',
+  AWS_LAMBDA_RUNTIME_API: 'startRuntime()',
   AWS_LAMBDA_NODEJS_WORKER_COUNT: 'the option "workers"',
   LAMBDA_TASK_ROOT: 'the option "cwd"',
   _HANDLER: 'the option "handler"',
 }
 
-export const longestTimer: number = 2 ** 31 - 1
+const factory = 'startRuntime()'
 
 export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
-  const where = 'startRuntime'
-  allowKeys(where, options, optionNames)
   const {
     handler,
     workers = 8,
@@ -105,23 +110,8 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
     maxLogBytes = 16 * 1024 * 1024,
     onLog,
     signal,
-  } = options
-  checkString(where, 'handler', handler)
-  checkInteger(where, 'workers', workers, 1, 1024)
-  checkInteger(where, 'concurrency', concurrency, 1, 1600)
-  checkInteger(where, 'timeout', timeout, 1, longestTimer)
-  checkEnvironment(where, env)
-  checkString(where, 'nodePath', nodePath)
-  checkString(where, 'cwd', cwd)
-  checkStrings(where, 'nodeOptions', nodeOptions)
-  checkString(where, 'functionName', functionName)
-  checkInteger(where, 'memorySize', memorySize, 128, 32_768)
-  checkInteger(where, 'initTimeout', initTimeout, 1, longestTimer)
-  checkInteger(where, 'stopTimeout', stopTimeout, 0, longestTimer)
-  checkBoolean(where, 'privateTmp', privateTmp)
-  checkInteger(where, 'maxLogBytes', maxLogBytes, 0, Number.MAX_SAFE_INTEGER)
-  if (onLog !== undefined) checkFunction(where, 'onLog', onLog)
-  checkSignal(where, signal)
+  } = checkOptions(factory, rules, options)
+  checkVariables(env)
   return {
     handler,
     workers,
@@ -142,13 +132,12 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
   }
 }
 
-function checkEnvironment(where: string, env: unknown): void {
-  if (typeof env !== 'object' || env === null || Array.isArray(env))
-    throw invalid(where, 'env', 'an object of strings', env)
+function checkVariables(env: NonNullable<RuntimeOptions['env']>): void {
   for (const [name, value] of Object.entries(env)) {
-    const instead = reservedVariables[name]
-    if (instead !== undefined) throw invalid(where, `env.${name}`, `${instead}, not a variable of the caller's`, value)
+    const option = `env.${name}`
+    const setBy = reservedVariables[name]
+    if (setBy !== undefined) throw invalidOption(factory, option, `absent: ${setBy} sets it`, value)
     if (value !== undefined && typeof value !== 'string')
-      throw invalid(where, `env.${name}`, 'a string or undefined', value)
+      throw invalidOption(factory, option, 'a string or undefined', value)
   }
 }

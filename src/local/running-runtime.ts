@@ -1,3 +1,4 @@
+import { checkOptions } from '../options.ts'
 import { runBurst } from './burst.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { EnvironmentExit, EnvironmentProcess } from './environment-process.ts'
@@ -5,14 +6,21 @@ import { NotRunningError } from './errors.ts'
 import { createInvocation } from './event.ts'
 import type { Report } from './inside/configuration.ts'
 import type { Invocation } from './invocation.ts'
+import {
+  type BurstOptions,
+  burstRules,
+  type InvokeOptions,
+  type InvokeStreamOptions,
+  invokeRules,
+  invokeStreamRules,
+} from './invoke-options.ts'
 import type { Logs } from './logs.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { InvocationResult } from './results.ts'
-import type { BurstOptions, InvokeOptions, InvokeStreamOptions, LocalRuntime, StreamedInvocation } from './runtime.ts'
+import type { LocalRuntime, StreamedInvocation } from './runtime.ts'
 import type { RuntimeApi } from './runtime-api.ts'
 import type { RuntimeStats, Statistics } from './statistics.ts'
 import { streamInvocation } from './stream-invocation.ts'
-import { allowKeys, checkFunction, checkInteger } from './validation.ts'
 
 interface Parts {
   readonly options: ResolvedOptions
@@ -28,17 +36,6 @@ interface Parts {
 type State = { readonly name: 'running' } | { readonly name: 'ended'; readonly reason: string }
 
 const answersBound = 1000
-const invokeOptions = {
-  timeout: true,
-  signal: true,
-  requestId: true,
-  clientContext: true,
-  tenantId: true,
-  traceId: true,
-} as const
-const streamOptions = { ...invokeOptions, keepMetadata: true } as const
-const { requestId: _, ...burstEach } = invokeOptions
-const burstOptions = { ...burstEach, concurrency: true, onResult: true } as const
 
 export class RunningRuntime implements LocalRuntime {
   readonly exited: Promise<EnvironmentExit>
@@ -67,16 +64,14 @@ export class RunningRuntime implements LocalRuntime {
   }
 
   async invoke(event: unknown = {}, options: InvokeOptions = {}): Promise<InvocationResult> {
-    allowKeys('invoke', options, invokeOptions)
+    checkOptions('invoke()', invokeRules, options)
     this.#refuseWhenEnded()
-    const { options: defaults } = this.#parts
-    return this.#run(createInvocation(event, options, defaults), options.signal)
+    return this.#run(createInvocation(event, options, this.#parts.options), options.signal)
   }
 
   async invokeStream(event: unknown = {}, options: InvokeStreamOptions = {}): Promise<StreamedInvocation> {
-    allowKeys('invokeStream', options, streamOptions)
+    const { keepMetadata = false, signal } = checkOptions('invokeStream()', invokeStreamRules, options)
     this.#refuseWhenEnded()
-    const { keepMetadata = false, signal } = options
     return streamInvocation(
       (onStream) => createInvocation(event, options, this.#parts.options, onStream),
       (invocation) => this.#run(invocation, signal),
@@ -85,10 +80,7 @@ export class RunningRuntime implements LocalRuntime {
   }
 
   async burst(events: Iterable<unknown>, options: BurstOptions = {}): Promise<InvocationResult[]> {
-    allowKeys('burst', options, burstOptions)
-    const { concurrency = this.concurrency, onResult, ...each } = options
-    checkInteger('burst', 'concurrency', concurrency, 1, 100_000)
-    if (onResult !== undefined) checkFunction('burst', 'onResult', onResult)
+    const { concurrency = this.concurrency, onResult, ...each } = checkOptions('burst()', burstRules, options)
     this.#refuseWhenEnded()
     return runBurst(
       events,

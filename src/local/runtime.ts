@@ -1,29 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { EnvironmentExit } from './environment-process.ts'
+import type { BurstOptions, InvokeOptions, InvokeStreamOptions } from './invoke-options.ts'
 import type { HttpMetadata, InvocationResult } from './results.ts'
 import type { RuntimeStats } from './statistics.ts'
-
-/** How one invocation is made. */
-export interface InvokeOptions {
-  /** Time it is given, in milliseconds. Default: the runtime's. */
-  readonly timeout?: number
-  /** Ends the wait for the result; the function is not stopped. */
-  readonly signal?: AbortSignal
-  /** `context.awsRequestId`. Default: a new UUID. */
-  readonly requestId?: string
-  /** `context.clientContext`. */
-  readonly clientContext?: unknown
-  /** `context.tenantId`. */
-  readonly tenantId?: string
-  /** `context.xRayTraceId`. Default: a new one, not sampled. */
-  readonly traceId?: string
-}
-
-/** How a streamed invocation is made. */
-export interface InvokeStreamOptions extends InvokeOptions {
-  /** Leaves the HTTP metadata where the function wrote it: at the head of the body. Default `false`. */
-  readonly keepMetadata?: boolean
-}
 
 /** A response that arrives as the function writes it. */
 export interface StreamedInvocation {
@@ -38,19 +17,12 @@ export interface StreamedInvocation {
   readonly result: Promise<InvocationResult>
 }
 
-/** How many invocations are made. */
-export interface BurstOptions extends Omit<InvokeOptions, 'requestId'> {
-  /** Invocations in flight at once. Default: the runtime's `concurrency`. */
-  readonly concurrency?: number
-  /** Called with each result as it comes. */
-  readonly onResult?: (result: InvocationResult, index: number) => void
-}
-
 /** One LMI execution environment on this machine. */
 export interface LocalRuntime extends AsyncDisposable {
   /**
    * Invokes the function once and waits for its end; every end is a result, not an exception.
    *
+   * @throws {TypeError} when an option is unknown or of the wrong type or range
    * @throws {NotRunningError} when the environment has ended or was stopped before the call
    * @throws {EventInvalidError} when the event has no JSON form or is over 6 MB
    * @throws the reason of `options.signal` when it aborts
@@ -65,6 +37,7 @@ export interface LocalRuntime extends AsyncDisposable {
   /**
    * Invokes the function once for each event and gives the results in the events' order.
    *
+   * @throws {TypeError} when an option is unknown or of the wrong type or range
    * @throws {NotRunningError} when the environment has ended or was stopped before the call
    */
   burst(events: Iterable<unknown>, options?: BurstOptions): Promise<InvocationResult[]>

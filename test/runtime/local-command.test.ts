@@ -144,7 +144,7 @@ describe('lmi', () => {
     [['run', 'a.b', '--requests', 'many'], '--requests must be a whole number, received "many"'],
     [['run', 'a.b', '--env', 'NAME'], '--env must be NAME=VALUE, received "NAME"'],
     [['run', 'a.b', '--event', '/nowhere.json'], '--event must be a file of JSON'],
-    [['run', fixture('echo.handler'), '--workers', '0'], 'option "workers" must be an integer from 1'],
+    [['run', fixture('echo.handler'), '--workers', '0'], 'option "workers" must be a whole number from 1'],
     [['serve', 'a.b', '--port', 'x'], '--port must be a whole number'],
   ])('%j ends with exit code 2 and says why', async (words, message) => {
     const { code, err } = await lmi(words)

@@ -176,10 +176,17 @@ describe('a runtime', () => {
   test('refuses a bad event and bad options, and works on', async () => {
     await expect(runtime.invoke(() => {})).rejects.toMatchObject({ code: 'EVENT_INVALID' })
     await expect(runtime.invoke(1n)).rejects.toMatchObject({ code: 'EVENT_INVALID' })
-    await expect(runtime.invoke({}, { timeout: 0 })).rejects.toThrow('option "timeout" must be an integer')
-    await expect(runtime.invoke({}, { tenantId: 'a\nb' })).rejects.toThrow('option "tenantId" must be')
-    await expect(runtime.invoke({}, { later: true } as object)).rejects.toThrow('option "later" must be absent')
-    await expect(runtime.burst([{}], { concurrency: 0 })).rejects.toThrow('option "concurrency" must be an integer')
+    await expect(runtime.invoke({}, { timeout: 0 })).rejects.toThrow(
+      'invoke(): option "timeout" must be a whole number',
+    )
+    await expect(runtime.invoke({}, { tenantId: 'a\nb' })).rejects.toThrow('option "tenantId" must be a string of')
+    await expect(runtime.invoke({}, { later: true } as object)).rejects.toThrow('unknown option "later"')
+    await expect(runtime.invokeStream({}, { keepMetadata: 1 } as object)).rejects.toThrow(
+      'invokeStream(): option "keepMetadata" must be true or false, received 1.',
+    )
+    await expect(runtime.burst([{}], { concurrency: 0 })).rejects.toThrow('option "concurrency" must be a whole number')
+    await expect(runtime.burst([], { timeout: 0 })).rejects.toThrow('burst(): option "timeout" must be a whole number')
+    await expect(runtime.burst([{}], { requestId: 'a' } as object)).rejects.toThrow('unknown option "requestId"')
     await expect(runtime.invoke({})).resolves.toMatchObject({ status: 'ok' })
   })
 

@@ -225,8 +225,8 @@ test('a runtime that has ended is a service error', async () => {
 test('serveRuntime refuses bad options and a port that is taken', async () => {
   const served = await serve('echo.handler')
   try {
-    await expect(serveRuntime(served.runtime, { port: -1 })).rejects.toThrow('option "port" must be an integer')
-    await expect(serveRuntime(served.runtime, { prot: 1 } as object)).rejects.toThrow('option "prot" must be absent')
+    await expect(serveRuntime(served.runtime, { port: -1 })).rejects.toThrow('option "port" must be a whole number')
+    await expect(serveRuntime(served.runtime, { prot: 1 } as object)).rejects.toThrow('unknown option "prot"')
     await expect(serveRuntime(served.runtime, { port: served.endpoint.port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
     })

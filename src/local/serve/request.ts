@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { InvokeOptions } from '../invoke-options.ts'
 import { payloadLimit } from '../results.ts'
-import type { InvokeOptions, LocalRuntime } from '../runtime.ts'
+import type { LocalRuntime } from '../runtime.ts'
 import { ServiceError } from './service-error.ts'
 
 /** What a caller of the Invoke API wants. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { checkOptions, type Rules, text, wholeNumber } from '../../options.ts'
 import type { LocalRuntime } from '../runtime.ts'
-import { allowKeys, checkInteger, checkString } from '../validation.ts'
 import { readInvokeRequest } from './request.ts'
 import { respond, respondWithStream } from './respond.ts'
 import { toServiceError } from './service-error.ts'
@@ -25,7 +25,7 @@ export interface LambdaEndpoint extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const serveOptions = { port: true, host: true } as const
+const rules: Rules<ServeOptions> = { port: wholeNumber(0, 65_535), host: text }
 
 /**
  * Serves a runtime as Lambda's Invoke API: `Invoke` (RequestResponse, Event, DryRun) and `InvokeWithResponseStream`, for any function
@@ -47,10 +47,7 @@ const serveOptions = { port: true, host: true } as const
  * ```
  */
 export async function serveRuntime(runtime: LocalRuntime, options: ServeOptions = {}): Promise<LambdaEndpoint> {
-  allowKeys('serveRuntime', options, serveOptions)
-  const { port = 9000, host = '127.0.0.1' } = options
-  checkInteger('serveRuntime', 'port', port, 0, 65_535)
-  checkString('serveRuntime', 'host', host)
+  const { port = 9000, host = '127.0.0.1' } = checkOptions('serveRuntime()', rules, options)
   const server = http.createServer((request, response) => void handle(runtime, request, response))
   server.listen(port, host)
   await once(server, 'listening')
