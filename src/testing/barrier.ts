@@ -1,14 +1,17 @@
 import { clearTimeout, setTimeout } from 'node:timers'
+import { checkOptions, milliseconds, required, wholeNumber } from '../options.ts'
 
 /** Waits until as many callers have arrived as the barrier is for; then all go on, and it starts anew. */
 export type Barrier = () => Promise<void>
+
+const rules = { parties: required(wholeNumber(1)), timeout: milliseconds }
 
 /**
  * A meeting point that forces requests to overlap without sleeping: the first `parties - 1` callers wait for the last.
  *
  * @param parties - how many callers meet.
  * @param timeout - milliseconds after which waiting callers are rejected, since the others never came. Default 5000.
- * @throws TypeError if `parties` is not a whole number above 0.
+ * @throws TypeError if `parties` is not a whole number above 0, or `timeout` not a number of milliseconds.
  *
  * @example
  * ```ts
@@ -24,8 +27,7 @@ export type Barrier = () => Promise<void>
  * ```
  */
 export const barrier = (parties: number, timeout = 5_000): Barrier => {
-  if (!Number.isSafeInteger(parties) || parties < 1)
-    throw new TypeError(`barrier(): expected how many callers meet, a whole number above 0, received ${parties}.`)
+  checkOptions('barrier()', rules, { parties, timeout })
   let waiting: PromiseWithResolvers<void>[] = []
   let timer: NodeJS.Timeout | undefined
   const open = (): PromiseWithResolvers<void>[] => {

@@ -1,4 +1,5 @@
 import type { Context } from 'aws-lambda'
+import { checkOptions, milliseconds, type Rules, wholeNumber } from '../options.ts'
 import { createContext } from './context.ts'
 import { runInInvokeStore } from './invoke-store.ts'
 
@@ -22,6 +23,8 @@ export interface ConcurrentInvokeOptions {
   timeout?: number
 }
 
+const concurrentRules: Rules<ConcurrentInvokeOptions> = { concurrency: wholeNumber(1), timeout: milliseconds }
+
 /**
  * Sends a handler one event, in the async context the runtime client gives every request on Managed Instances.
  *
@@ -43,7 +46,7 @@ export const invoke = <E, R>(handler: TestedHandler<E, R>, event: E, options: In
 /**
  * Sends a handler many events at once, each with a context of its own, and resolves to how each ended, in their order.
  *
- * @throws TypeError if `concurrency` is not a whole number above 0.
+ * @throws TypeError for an unknown option or one of the wrong type or range.
  *
  * @example
  * ```ts
@@ -59,10 +62,13 @@ export const invoke = <E, R>(handler: TestedHandler<E, R>, event: E, options: In
 export const invokeConcurrently = async <E, R>(
   handler: TestedHandler<E, R>,
   events: readonly E[],
-  { concurrency = Math.max(1, events.length), timeout = 30_000 }: ConcurrentInvokeOptions = {},
+  options?: ConcurrentInvokeOptions,
 ): Promise<PromiseSettledResult<R>[]> => {
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-    throw new TypeError(`invokeConcurrently(): concurrency must be a whole number above 0, received ${concurrency}.`)
+  const { concurrency = Math.max(1, events.length), timeout = 30_000 } = checkOptions(
+    'invokeConcurrently()',
+    concurrentRules,
+    options,
+  )
   const results: PromiseSettledResult<R>[] = []
   const queue = events.entries()
   const sendAll = async (): Promise<void> => {

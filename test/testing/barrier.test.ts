@@ -43,7 +43,13 @@ test('too few callers are an error for each of them that says how many came', as
   await Promise.all([meet(), meet(), meet()])
 })
 
-test.each([0, -1, 1.5, Number.NaN, '2'])('%p parties are refused', (parties) => {
+test.each([0, -1, 1.5, Number.NaN, '2', undefined])('%p parties are refused', (parties) => {
   expect(() => barrier(parties as number)).toThrow(TypeError)
-  expect(() => barrier(parties as number)).toThrow(`a whole number above 0, received ${parties}`)
+  expect(() => barrier(parties as number)).toThrow(
+    'barrier(): option "parties" must be a whole number, 1 or more, received',
+  )
+})
+
+test('a timeout that is none is refused', () => {
+  expect(() => barrier(2, Number.POSITIVE_INFINITY)).toThrow('"timeout" must be a number of milliseconds')
 })

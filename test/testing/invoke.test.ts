@@ -118,6 +118,11 @@ describe('invokeConcurrently()', () => {
   test.each([0, -1, 1.5, Number.NaN, '4'])('refuses a concurrency of %p', async (concurrency) => {
     const answering = invokeConcurrently(async () => 1, [1], { concurrency: concurrency as number })
     await expect(answering).rejects.toThrow(TypeError)
-    await expect(answering).rejects.toThrow(`a whole number above 0, received ${concurrency}`)
+    await expect(answering).rejects.toThrow('option "concurrency" must be a whole number, 1 or more, received')
+  })
+
+  test('refuses an option it does not know', async () => {
+    const answering = invokeConcurrently(async () => 1, [1], { concurency: 1 } as object)
+    await expect(answering).rejects.toThrow('invokeConcurrently(): unknown option "concurency" (received 1)')
   })
 })
