@@ -1,5 +1,15 @@
-import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { finished, pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
@@ -148,7 +158,8 @@ test('everything but what needs no directory fails with RequestEndedError once t
     await workspace.write('a', 'text')
     return { workspace }
   })
-  const untouched = await request({ root }, (workspace) => ({ workspace }))
+  const untouchedRoot = ownRoot()
+  const untouched = await request({ root: untouchedRoot }, (workspace) => ({ workspace }))
   for (const { workspace } of [kept, untouched]) {
     const uses: (() => unknown)[] = [
       () => workspace.path,
@@ -167,6 +178,7 @@ test('everything but what needs no directory fails with RequestEndedError once t
     }
   }
   expect(entriesIn(root)).toEqual([])
+  expect(existsSync(untouchedRoot)).toBe(false)
 })
 
 test('a stream that the handler leaves open writes to nobody and leaves nothing', async () => {
@@ -186,3 +198,19 @@ test('read-only files go with the workspace', async () => {
   await request({ root }, async (workspace) => chmodSync(await workspace.write('a', 'x'), 0o000))
   expect(entriesIn(root)).toEqual([])
 })
+
+test('a named pipe, as an archive may hold one, keeps nobody waiting', () =>
+  request({ root: ownRoot() }, async (workspace) => {
+    const pipe = workspace.file('pipe')
+    execFileSync('mkfifo', [pipe])
+    // A reader that waits for a writer holds a thread of the process until there is one.
+    const rescue = setInterval(() => closeSync(openSync(pipe, constants.O_RDWR)), 500)
+    const started = performance.now()
+    try {
+      expect(await workspace.read('pipe', 'utf8')).toBe('')
+      expect(await failureOf(() => workspace.write('pipe', 'x'))).toMatchObject({ code: 'ENXIO' })
+      expect(performance.now() - started).toBeLessThan(500)
+    } finally {
+      clearInterval(rescue)
+    }
+  }))

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import type { ReadableStream } from 'node:stream/web'
 import { beforeEach, describe, expect, jest, test } from '@jest/globals'
 import middy from '@middy/core'
 import { expectNoLeaks, invoke } from 'middy-managed-instances/testing'
@@ -100,6 +102,21 @@ describe('on a plain middy() the workspace is released', () => {
     await expectNoLeaks()
     expect(entriesIn(root)).toEqual([])
   })
+})
+
+test('on a plain middy() a web stream out of the workspace can be read to its end', async () => {
+  const root = ownRoot()
+  const content = 'line of text\n'.repeat(20_000)
+  const handler = middy<unknown, ReadableStream>()
+    .use(workspace({ root }))
+    .handler(async (_event, { workspace }) => {
+      await workspace.write('a', content)
+      return Readable.toWeb(workspace.createReadStream('a')) as ReadableStream
+    })
+  const body = await invoke(handler, {}, { timeout: 1_000 })
+  expect(await text(body)).toBe(content)
+  await expectNoLeaks(2_000)
+  expect(entriesIn(root)).toEqual([])
 })
 
 describe('on a plain middy() whose hooks are skipped', () => {

@@ -1,4 +1,4 @@
-import { unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, test } from '@jest/globals'
 import { isManagedError, type ReleaseError } from 'middy-managed-instances'
@@ -67,6 +67,15 @@ describe('with maxBytes', () => {
     await request({ root: ownRoot(), maxBytes: 100 }, async (workspace) => {
       await workspace.write('a', text(90))
       await pipeline([text(50), text(50)], workspace.createWriteStream('a'))
+      expect(await workspace.usage()).toEqual({ files: 1, bytes: 100 })
+    })
+  })
+
+  test('what could not be written is not counted', async () => {
+    await request({ root: ownRoot(), maxBytes: 100 }, async (workspace) => {
+      mkdirSync(workspace.file('directory'))
+      expect(await failureOf(() => workspace.write('directory', text(90)))).toMatchObject({ code: 'EISDIR' })
+      await workspace.write('a', text(100))
       expect(await workspace.usage()).toEqual({ files: 1, bytes: 100 })
     })
   })
