@@ -1,8 +1,7 @@
 import { RequestEndedError } from '../errors.ts'
 import { ContextKeys } from './context-keys.ts'
-import { DeadlineQueue, type Expiring } from './deadline-queue.ts'
 import { Fork } from './fork.ts'
-import type { LinkedList } from './linked-list.ts'
+import { type Expiring, OpenScopes } from './open-scopes.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import type { ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
 
@@ -19,16 +18,14 @@ interface TimedContext {
 }
 
 /** The open scopes of this worker. */
-export const openScopes: DeadlineQueue<RequestScope> = new DeadlineQueue()
+export const openScopes: OpenScopes<RequestScope> = new OpenScopes()
 
 type Interruption = Extract<Outcome, 'timedOut' | 'disconnected'>
 
 /** The scope of one request. */
-export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner {
-  list: LinkedList<RequestScope> | undefined
-  previous: RequestScope | undefined
-  next: RequestScope | undefined
-  due = 0
+export class RequestScope implements Scope, Expiring, ReleaseOwner {
+  index = 0
+  due: number | undefined
 
   readonly policy: ReleasePolicy
   request: RequestLike | undefined
@@ -199,6 +196,7 @@ export class RequestScope implements Scope, Expiring<RequestScope>, ReleaseOwner
 
   /** Closes the scope at the request's deadline, whatever is still running. */
   expire(): void {
+    if (this.#outcome !== undefined) return
     this.interrupt('timedOut')
     this.close('timedOut')
     this.onExpire?.()

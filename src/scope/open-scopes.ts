@@ -1,0 +1,64 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+
+/** Something that ends at a deadline unless it has ended before. */
+export interface Expiring {
+  /** Its place among the open ones. */
+  index: number
+  /** When it expires, on the clock of the queue; unknown until the next tick. */
+  due: number | undefined
+  /** Milliseconds left; `Infinity` without a deadline. Read once, and only if still open at the next tick. */
+  remaining(): number
+  expire(): void
+}
+
+/** A request that ends within this many milliseconds never has its deadline read. */
+const tickInterval = 10
+const longestTimeout = 2 ** 31 - 1
+
+// Taken at import: a test suite that fakes the clock must not hang a request.
+const now = performance.now.bind(performance)
+
+/**
+ * The open scopes of a worker and its one deadline timer. Opening and closing a scope costs two array writes: deadlines
+ * are read at the next tick, of those still open, and a worker never has so many that looking through them matters.
+ */
+export class OpenScopes<T extends Expiring> {
+  readonly #scopes: T[] = []
+  #timer: NodeJS.Timeout | undefined
+  #ticksSoon = false
+
+  add(scope: T): void {
+    scope.index = this.#scopes.push(scope) - 1
+    if (this.#ticksSoon) return
+    this.#ticksSoon = true
+    this.#tickIn(tickInterval)
+  }
+
+  remove(scope: T): void {
+    const last = this.#scopes.pop()
+    if (last === undefined || last === scope) return
+    this.#scopes[scope.index] = last
+    last.index = scope.index
+  }
+
+  all(): T[] {
+    return [...this.#scopes]
+  }
+
+  #tickIn(milliseconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.#tick, Math.min(milliseconds, longestTimeout)).unref()
+  }
+
+  readonly #tick = (): void => {
+    this.#ticksSoon = false
+    const time = now()
+    let next = Number.POSITIVE_INFINITY
+    for (const scope of this.all()) {
+      scope.due ??= time + scope.remaining()
+      if (scope.due <= time) scope.expire()
+      else next = Math.min(next, scope.due)
+    }
+    if (next < Number.POSITIVE_INFINITY && !this.#ticksSoon) this.#tickIn(Math.max(1, Math.ceil(next - time)))
+  }
+}
