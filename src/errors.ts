@@ -6,7 +6,6 @@ export type ManagedErrorCode =
   | 'MANAGED_REQUIRED'
   | 'RELEASE_FAILED'
   | 'REQUEST_ENDED'
-  | 'SHUTDOWN_FAILED'
   | 'WORKSPACE_FULL'
   | 'WORKSPACE_PATH'
   | 'WORKSPACE_ROOT'
@@ -142,27 +141,5 @@ export class ReleaseError extends ManagedError {
       options,
     )
     this.data = data
-  }
-}
-
-/**
- * Something registered by `onShutdown` failed to close; what was registered before it was closed all the same.
- *
- * @example
- * ```ts
- * import { ShutdownError } from 'middy-managed-instances'
- *
- * const failedToClose = (error: unknown): string | undefined =>
- *   error instanceof ShutdownError ? error.data.resource : undefined
- * ```
- */
-export class ShutdownError extends ManagedError {
-  override readonly name = 'ShutdownError'
-  readonly code = 'SHUTDOWN_FAILED'
-  readonly data: { readonly resource: string }
-
-  constructor(resource: string, options?: ErrorOptions) {
-    super(`onShutdown(): closing "${resource}" failed. Look at the cause; the other resources were closed.`, options)
-    this.data = { resource }
   }
 }

@@ -6,10 +6,10 @@ export {
   ManagedRequiredError,
   ReleaseError,
   RequestEndedError,
-  ShutdownError,
 } from './errors.ts'
 export { type Runtime, runtime } from './runtime/environment.ts'
-export { type CloseOnShutdown, onShutdown, type Shutdown } from './runtime/shutdown.ts'
+export type { Shutdown } from './runtime/preload.ts'
+export { type CloseOnShutdown, onShutdown } from './runtime/shutdown.ts'
 export { currentScope, scopeOf } from './scope/current.ts'
 export { type ManagedOptions, managed } from './scope/managed.ts'
 export type { Added } from './scope/middleware.ts'

@@ -1,5 +1,5 @@
 /**
- * Relays SIGTERM to the workers, which never see it: load it on the runtime's main thread with
+ * Relays SIGTERM to the workers, which never see it: load it in every thread of the runtime with
  * `NODE_OPTIONS=--import middy-managed-instances/preload`. The workers give their requests time to finish, abort the
  * rest, close what was registered by `onShutdown`, and the process ends by the same signal: within 1500 ms, or what
  * `MIDDY_MANAGED_INSTANCES_SHUTDOWN_TIMEOUT` says in milliseconds.
@@ -9,15 +9,91 @@
  * @module
  */
 import { setTimeout } from 'node:timers'
-import { BroadcastChannel, isMainThread } from 'node:worker_threads'
-import type { PreloadMark, ShutdownChannel, ShutdownMessage } from './shutdown-protocol.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
 
-const preloadMark: PreloadMark = 'middy-managed-instances.preload'
-const channelName: ShutdownChannel = 'middy-managed-instances.shutdown'
+/** What is told to whoever closes something at the end of the environment. */
+export interface Shutdown {
+  /** When everything must be closed, in milliseconds since the epoch. */
+  readonly deadline: number
+}
 
+/** A request as far as a shutdown is concerned. */
+export interface OpenRequest {
+  interrupt(outcome: 'timedOut'): void
+  expire(): void
+}
+
+/** What a thread has to end, for a copy of the package that is loaded in it. */
+export interface Drainable {
+  readonly openRequests: () => OpenRequest[]
+  readonly hasBackgroundWork: () => boolean
+}
+
+/** Where the package makes known what a shutdown has to end in this thread. */
+export interface ShutdownRegistry {
+  readonly closers: Set<{ readonly name: string; readonly close: (shutdown: Shutdown) => unknown }>
+  readonly drainables: Set<Drainable>
+}
+
+type Message =
+  | { readonly type: 'ready'; readonly thread: number }
+  | { readonly type: 'shutdown'; readonly deadline: number }
+  | { readonly type: 'closed'; readonly thread: number }
+
+const channelName = 'middy-managed-instances.shutdown'
+const pollInterval = 5
 const defaultBound = 1_500
+
 /** The runtime client still has to send the last answers when their requests have closed. */
 const answersLeave = 100
+
+const openChannel = (receive: (message: Message) => void): ((message: Message) => void) => {
+  const channel = new BroadcastChannel(channelName)
+  channel.unref()
+  channel.onmessage = (event: unknown) => receive((event as { data: Message }).data)
+  return (message) => channel.postMessage(message)
+}
+
+const until = async (done: () => boolean, time: number): Promise<void> => {
+  while (!done() && Date.now() < time) await sleep(pollInterval)
+}
+
+/**
+ * Ends the requests of a thread: half the time is theirs to answer, then their signals abort, and in the last quarter
+ * whatever is still open is released.
+ */
+const drain = async ({ drainables }: ShutdownRegistry, { deadline }: Shutdown): Promise<void> => {
+  const open = (): OpenRequest[] => [...drainables].flatMap(({ openRequests }) => openRequests())
+  const quarter = Math.max(0, (deadline - Date.now()) / 4)
+  await until(() => open().length === 0, deadline - 2 * quarter)
+  for (const request of open()) request.interrupt('timedOut')
+  await until(() => open().length === 0, deadline - quarter)
+  for (const request of open()) request.expire()
+  await until(() => ![...drainables].some(({ hasBackgroundWork }) => hasBackgroundWork()), deadline)
+}
+
+const closeAll = async ({ closers }: ShutdownRegistry, shutdown: Shutdown): Promise<void> => {
+  for (const { name, close } of [...closers].reverse()) {
+    const closing = (async () => close(shutdown))().catch((error: unknown) => {
+      const cause = error instanceof Error ? error.stack : error
+      console.error(JSON.stringify({ level: 'ERROR', message: `onShutdown(): closing "${name}" failed.`, cause }))
+    })
+    await Promise.race([closing, sleep(Math.max(0, shutdown.deadline - Date.now()), undefined, { ref: false })])
+  }
+}
+
+const listen = (): void => {
+  const registry: ShutdownRegistry = { closers: new Set(), drainables: new Set() }
+  Object.defineProperty(globalThis, Symbol.for(channelName), { value: registry, configurable: true })
+  const post = openChannel(async (message) => {
+    if (message.type !== 'shutdown') return
+    await drain(registry, message)
+    await closeAll(registry, message)
+    post({ type: 'closed', thread: threadId })
+  })
+  post({ type: 'ready', thread: threadId })
+}
 
 const readBound = (): number => {
   const text = process.env['MIDDY_MANAGED_INSTANCES_SHUTDOWN_TIMEOUT']
@@ -33,16 +109,12 @@ const readBound = (): number => {
 
 const relaySigterm = (): void => {
   const bound = readBound()
-  const workers = new Set<number>()
-  const channel = new BroadcastChannel(channelName)
-  channel.unref()
+  const threads = new Set<number>()
   let finish: ((delay: number) => void) | undefined
-
-  channel.onmessage = (event: unknown) => {
-    const message = (event as { data: ShutdownMessage }).data
-    if (message.type === 'listening') workers.add(message.worker)
-    if (message.type === 'closed' && workers.delete(message.worker) && workers.size === 0) finish?.(answersLeave)
-  }
+  const post = openChannel((message) => {
+    if (message.type === 'ready') threads.add(message.thread)
+    if (message.type === 'closed' && threads.delete(message.thread) && threads.size === 0) finish?.(answersLeave)
+  })
 
   process.once('SIGTERM', () => {
     const end = (): void => {
@@ -53,11 +125,10 @@ const relaySigterm = (): void => {
       finish = undefined
       setTimeout(end, delay)
     }
-    if (workers.size === 0) return finish(0)
-    channel.postMessage({ type: 'shutdown', deadline: Date.now() + bound - answersLeave } satisfies ShutdownMessage)
+    post({ type: 'shutdown', deadline: Date.now() + bound - answersLeave })
     setTimeout(end, bound)
   })
 }
 
-Object.defineProperty(globalThis, Symbol.for(preloadMark), { value: true, configurable: true })
 if (isMainThread) relaySigterm()
+listen()

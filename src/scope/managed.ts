@@ -2,9 +2,8 @@ import { type default as middy, middyValidateOptions } from '@middy/core'
 import { executionModeStandard } from '@middy/core/Standard'
 import type { ReleaseError } from '../errors.ts'
 import { aFunction, checkObject, checkOptions, milliseconds } from '../options.ts'
-import { listenForShutdown } from '../runtime/shutdown.ts'
 import { decorate, type ExecutionMode } from './decorate.ts'
-import { drainScopes } from './drain.ts'
+import { endWithEnvironment } from './drainable.ts'
 import { defaultPolicy, type ReleasePolicy } from './release-stack.ts'
 
 /** What `managed()` takes beside Middy's own plugin options. */
@@ -58,7 +57,7 @@ export const managed = (config?: middy.PluginObject & ManagedOptions): middy.Plu
     onReleaseError: onReleaseError ?? inherited.onReleaseError,
   }
   const decorated = decorate(mode, policy)
-  listenForShutdown(drainScopes)
+  endWithEnvironment()
   decorations.set(decorated, { mode, policy })
   return { ...plugin, executionMode: decorated as unknown as NonNullable<middy.PluginObject['executionMode']> }
 }

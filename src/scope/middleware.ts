@@ -1,8 +1,7 @@
 import type { MiddlewareObj } from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { listenForShutdown } from '../runtime/shutdown.ts'
 import { managedScopeOf } from './current.ts'
-import { drainScopes } from './drain.ts'
+import { endWithEnvironment } from './drainable.ts'
 import { closePlain, openPlain } from './plain.ts'
 import type { RequestLike } from './request-scope.ts'
 import type { Outcome, Scope } from './scope.ts'
@@ -24,7 +23,7 @@ export const contextMiddleware = <const K extends string, V, E = unknown>(
   contextKey: K,
   create: (scope: Scope) => V,
 ): Added<K, V, E> => {
-  listenForShutdown(drainScopes)
+  endWithEnvironment()
   const before = (request: RequestLike): void => {
     const managed = managedScopeOf(request)
     if (managed !== undefined) managed.provide(name, contextKey, create(managed))
