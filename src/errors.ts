@@ -20,16 +20,17 @@ export type ManagedErrorCode =
  * const retryable = (error: unknown): boolean => isManagedError(error) && error.code === 'WORKSPACE_FULL'
  * ```
  */
-export abstract class ManagedError extends Error {
+export abstract class ManagedError<Data extends object = object> extends Error {
   /** What happened, for a program: stable over releases. */
   abstract readonly code: ManagedErrorCode
   /** The values the message speaks of. */
-  abstract readonly data: object
+  readonly data: Data
   /** Whether the same request may succeed when it is sent again. */
   readonly retryable: boolean = false
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, data: Data, options?: ErrorOptions) {
     super(message, options)
+    this.data = data
     Object.defineProperty(this, brand, { value: true })
   }
 }
@@ -57,18 +58,17 @@ export const isManagedError = (error: unknown): error is ManagedError =>
  * const stoppedInTime = (error: unknown): boolean => error instanceof RequestEndedError
  * ```
  */
-export class RequestEndedError extends ManagedError {
+export class RequestEndedError extends ManagedError<{ readonly resource: string; readonly outcome: string }> {
   override readonly name = 'RequestEndedError'
   readonly code = 'REQUEST_ENDED'
-  readonly data: { readonly resource: string; readonly outcome: string }
 
   constructor(resource: string, outcome: string, options?: ErrorOptions) {
     super(
       `${resource}: the request it belongs to has ended (${outcome}). Stop when the handler's signal aborts, and await ` +
         'everything the handler starts before it returns.',
+      { resource, outcome },
       options,
     )
-    this.data = { resource, outcome }
   }
 }
 
@@ -82,17 +82,16 @@ export class RequestEndedError extends ManagedError {
  * const isSetUpWrong = (error: unknown): boolean => error instanceof ManagedRequiredError
  * ```
  */
-export class ManagedRequiredError extends ManagedError {
+export class ManagedRequiredError extends ManagedError<{ readonly feature: string }> {
   override readonly name = 'ManagedRequiredError'
   readonly code = 'MANAGED_REQUIRED'
-  readonly data: { readonly feature: string }
 
   constructor(feature: string) {
     super(
       `${feature} needs the request scope of managed(), and this handler was made by a plain middy(). ` +
         'Make it with middy(managed()).use(...).handler(...).',
+      { feature },
     )
-    this.data = { feature }
   }
 }
 
@@ -107,14 +106,12 @@ export class ManagedRequiredError extends ManagedError {
  *   error instanceof ContextKeyError ? error.data.contextKey : undefined
  * ```
  */
-export class ContextKeyError extends ManagedError {
+export class ContextKeyError extends ManagedError<{ readonly middleware: string; readonly contextKey: string }> {
   override readonly name = 'ContextKeyError'
   readonly code = 'CONTEXT_KEY'
-  readonly data: { readonly middleware: string; readonly contextKey: string }
 
   constructor(middleware: string, contextKey: string, problem: string, options?: ErrorOptions) {
-    super(`${middleware}(): context.${contextKey} ${problem}`, options)
-    this.data = { middleware, contextKey }
+    super(`${middleware}(): context.${contextKey} ${problem}`, { middleware, contextKey }, options)
   }
 }
 
@@ -129,17 +126,20 @@ export class ContextKeyError extends ManagedError {
  * const handler = middy(managed({ onReleaseError: (error) => console.warn(error.data.release, error.cause) }))
  * ```
  */
-export class ReleaseError extends ManagedError {
+export class ReleaseError extends ManagedError<{
+  readonly release: string
+  readonly outcome: string
+  readonly requestId: string | undefined
+}> {
   override readonly name = 'ReleaseError'
   readonly code = 'RELEASE_FAILED'
-  readonly data: { readonly release: string; readonly outcome: string; readonly requestId: string | undefined }
 
   constructor(data: ReleaseError['data'], problem: string, options?: ErrorOptions) {
     super(
       `Releasing "${data.release}" ${problem} after the request had ended (${data.outcome}). ` +
         'The answer was not changed by it; look at the cause, or raise releaseTimeout if it only needs longer.',
+      data,
       options,
     )
-    this.data = data
   }
 }

@@ -11,19 +11,17 @@ import { ManagedError } from '../../src/errors.ts'
  * const statusOf = (error: unknown): number => (error instanceof WorkspaceFullError ? 503 : 500)
  * ```
  */
-export class WorkspaceFullError extends ManagedError {
+export class WorkspaceFullError extends ManagedError<{
+  readonly limit: 'maxBytes' | 'minFreeBytes' | 'disk'
+  readonly allowed: number
+  readonly found: number
+}> {
   override readonly name = 'WorkspaceFullError'
   readonly code = 'WORKSPACE_FULL'
   override readonly retryable = true
-  readonly data: {
-    readonly limit: 'maxBytes' | 'minFreeBytes' | 'disk'
-    readonly allowed: number
-    readonly found: number
-  }
 
   constructor(data: WorkspaceFullError['data'], options?: ErrorOptions) {
-    super(message[data.limit](data.allowed, data.found), options)
-    this.data = data
+    super(message[data.limit](data.allowed, data.found), data, options)
   }
 }
 
@@ -46,18 +44,17 @@ const message = {
  * const isBadUpload = (error: unknown): boolean => error instanceof WorkspacePathError
  * ```
  */
-export class WorkspacePathError extends ManagedError {
+export class WorkspacePathError extends ManagedError<{ readonly names: readonly unknown[] }> {
   override readonly name = 'WorkspacePathError'
   readonly code = 'WORKSPACE_PATH'
-  readonly data: { readonly names: readonly unknown[] }
 
   constructor(names: readonly unknown[], problem: string, options?: ErrorOptions) {
     super(
       `workspace.file(): ${problem}, received ${names.map((name) => inspect(name, { depth: 0 })).join(', ')}. ` +
         'Use relative names of letters, digits and the like, for example workspace.file("input", "orders.csv").',
+      { names },
       options,
     )
-    this.data = { names }
   }
 }
 
@@ -72,17 +69,16 @@ export class WorkspacePathError extends ManagedError {
  *   error instanceof WorkspaceRootError ? error.data.root : undefined
  * ```
  */
-export class WorkspaceRootError extends ManagedError {
+export class WorkspaceRootError extends ManagedError<{ readonly root: string }> {
   override readonly name = 'WorkspaceRootError'
   readonly code = 'WORKSPACE_ROOT'
-  readonly data: { readonly root: string }
 
   constructor(root: string, problem: string, options?: ErrorOptions) {
     super(
       `workspace(): root ${JSON.stringify(root)} ${problem}. ` +
         'Give a directory that this function alone uses, for example workspace({ root: "/tmp/workspaces" }); it is created when missing.',
+      { root },
       options,
     )
-    this.data = { root }
   }
 }
