@@ -51,7 +51,9 @@ class Client extends Writable {
   }
 
   readOn(): void {
-    this.#pending?.()
+    const done = this.#pending
+    this.#pending = undefined
+    done?.()
   }
 }
 
