@@ -10,11 +10,17 @@ export class Quota {
     this.#maxBytes = maxBytes
   }
 
-  /** Notes the length a file is about to have. @throws {@link WorkspaceFullError} if that is too much, and notes nothing. */
-  resize(file: string, bytes: number): void {
-    const found = this.#bytes - (this.#files.get(file) ?? 0) + bytes
+  /**
+   * Notes the length a file is about to have and returns the one it had.
+   *
+   * @throws {@link WorkspaceFullError} if that is too much; then nothing is noted.
+   */
+  resize(file: string, bytes: number): number {
+    const before = this.#files.get(file) ?? 0
+    const found = this.#bytes - before + bytes
     if (found > this.#maxBytes) throw new WorkspaceFullError({ limit: 'maxBytes', allowed: this.#maxBytes, found })
     this.#files.set(file, bytes)
     this.#bytes = found
+    return before
   }
 }

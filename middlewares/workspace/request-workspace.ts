@@ -11,10 +11,10 @@ import { isFull } from './root.ts'
 import { pathOfExisting, pathWithParents, safeParts } from './safe-path.ts'
 import { measure, type WorkspaceUsage } from './usage.ts'
 
-// Never through a symbolic link, which an unpacked archive may have left behind. Windows has no such flag.
-const noFollow = constants.O_NOFOLLOW ?? 0
-const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | noFollow
-const readFlags = constants.O_RDONLY | noFollow
+// An unpacked archive may have left a symbolic link, which is not followed, or a named pipe, which is not waited for.
+const careful = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | careful
+const readFlags = constants.O_RDONLY | careful
 const fileMode = 0o600
 
 /** What a workspace takes from its middleware's options. */
@@ -60,14 +60,19 @@ export class RequestWorkspace {
 
   async write(name: string, data: string | Uint8Array): Promise<string> {
     const file = this.file(name)
-    this.#create().quota?.resize(file, typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength)
+    const { quota } = this.#create()
+    const before = quota?.resize(file, Buffer.byteLength(data))
     const options = { flag: writeFlags, mode: fileMode, signal: this.#scope.signal }
+    const { directories } = this.#settings
     try {
-      await writeFile(file, data, options)
+      await writeFile(file, data, options).catch((error: unknown) => {
+        if (!isFull(error)) throw error
+        directories.makeRoom()
+        return writeFile(file, data, options)
+      })
     } catch (error) {
-      if (!isFull(error)) throw error
-      this.#settings.directories.makeRoom()
-      await writeFile(file, data, options).catch(this.#explainAndThrow)
+      quota?.resize(file, before ?? 0)
+      throw directories.explain(error)
     }
     return file
   }
@@ -150,9 +155,5 @@ export class RequestWorkspace {
     if (removal === undefined || cleanup === 'await' || directories.hasBacklog) return removal
     removal.catch(report)
     return undefined
-  }
-
-  readonly #explainAndThrow = (error: unknown): never => {
-    throw this.#settings.directories.explain(error)
   }
 }

@@ -1,4 +1,5 @@
 import { finished, Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
 import { ManagedRequiredError } from '../errors.ts'
 import { setSignal } from './context-signal.ts'
 import { storage } from './current.ts'
@@ -83,11 +84,13 @@ export const closePlain = (
   if (!scope?.forks.has(middleware)) return undefined
   const body = bodyStream(request.response)
   if (body === undefined || outcome !== 'returned') return scope.leave(middleware, outcome)
-  finished(body, () => scope.leave(middleware, outcome))
+  // Takes a web stream as well, which its type does not say.
+  finished(body as Readable, () => scope.leave(middleware, outcome))
   return undefined
 }
 
-const bodyStream = (response: unknown): Readable | undefined => {
-  const body = response instanceof Readable ? response : (response as { body?: unknown } | null | undefined)?.body
-  return body instanceof Readable ? body : undefined
-}
+const isStream = (value: unknown): value is Readable | ReadableStream =>
+  value instanceof Readable || value instanceof ReadableStream
+
+const bodyStream = (response: unknown): Readable | ReadableStream | undefined =>
+  [response, (response as { body?: unknown } | null | undefined)?.body].find(isStream)
