@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { contextFor, type Fields, factories, never, settle, turn } from './support/handlers.ts'
 import { modes } from './support/modes.ts'
 import { installAwsLambda } from './support/streaming.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 beforeAll(installAwsLambda)
 
@@ -9,8 +14,6 @@ afterEach(() => {
   jest.useRealTimers()
   jest.restoreAllMocks()
 })
-
-const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
 
 describe.each(factories)('%s', (_name, create) => {
   describe('the signal of the handler', () => {
@@ -149,22 +152,30 @@ describe.each(factories)('%s', (_name, create) => {
       const context: Fields = { getRemainingTimeInMillis: () => 30 }
       expect(await settle(handler.handler(never)({}, context))).toEqual({ answer: 'early' })
     })
-
-    test.each([
-      ['that has ended', async () => 'answer', true],
-      ['whose before hangs', undefined, false],
-    ] as const)('of a request %s do not keep the process alive', async (_, run, ends) => {
-      const handler = create()
-      if (run === undefined) handler.before(never)
-      else handler.handler(run)
-      const before = timers()
-
-      const running = handler({}, contextFor(2_000))
-      if (ends) await running
-      await turn()
-
-      // One of the tests before may end meanwhile.
-      expect(timers()).toBeLessThanOrEqual(before)
-    })
   })
+})
+
+test.each([
+  ['middy()', ''],
+  ['middy(managed())', 'managed()'],
+])('%s lets the process end while a request hangs that has a deadline', async (_, config) => {
+  const script = `
+    import middy from '@middy/core'
+    import { managed } from 'middy-managed-instances'
+    middy(${config})
+      .before(() => new Promise(() => {}))({}, { getRemainingTimeInMillis: () => 60_000 })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    console.log('idle')
+  `
+  const flags = [
+    '--conditions=middy-managed-instances/source',
+    '--no-warnings',
+    '--input-type=module',
+    '--eval',
+    script,
+  ]
+
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: root, timeout: 20_000 })
+
+  expect(stdout).toBe('idle\n')
 })
