@@ -135,7 +135,7 @@ describe('on a plain middy()', () => {
       const expected = await run(bare, exchange, nothing, position)
       const probe = new Probe()
 
-      const actual = await run(bare, exchange, ourMiddleware(probe), position, 100)
+      const actual = await run(bare, exchange, ourMiddleware(probe), position, 150)
 
       expect(actual.settled).toStrictEqual(expected.settled)
       const skipped = position === 'after' && exchange.endsBeforeOurs

@@ -57,7 +57,7 @@ test('releases at the deadline on a plain middy() when the execution suspends', 
   }) as unknown as Middleware
   const execution = new DurableExecution(waiting(bare(durable).use(ours)))
 
-  expect(await execution.invoke(contextFor(100))).toEqual({ Status: 'PENDING' })
+  expect(await execution.invoke(contextFor(400))).toEqual({ Status: 'PENDING' })
 
   await probe.released
   expect(probe.endings).toHaveLength(1)

@@ -20,7 +20,7 @@ const oursFor = (probe: Probe, key = 'probe'): Middleware =>
 
 const run = (mode: Mode, ending: Ending, ours: Middleware): Promise<Settled> => {
   const handler = bare({ ...mode.plugin, ...ending.plugin?.(mode.answers) })
-  return settle(mode.invoke(ending.build(handler, ours, mode.answers), contextFor(100)))
+  return settle(mode.invoke(ending.build(handler, ours, mode.answers), contextFor(150)))
 }
 
 const thrown = (settled: Settled): unknown => ('error' in settled ? settled.error : undefined)
