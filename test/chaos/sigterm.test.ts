@@ -43,10 +43,25 @@ test('SIGTERM with the preload ends within 1500 ms by default, though every requ
   expect(workspacesIn(tmp)).toEqual([])
 })
 
+test('SIGTERM with the preload aborts in the middle of its bound, and ends when all have stopped', async () => {
+  const tmp = ownTmp()
+  const env = { MIDDY_MANAGED_INSTANCES_SHUTDOWN_TIMEOUT: '6000' }
+  const runtime = await start(tmp, { handler, workers: 2, nodeOptions: preload, stopTimeout: 10_000, env })
+  const listening = Array.from({ length: 8 }, (_, id) => runtime.invoke({ kind: 'listens', id: `${id}` }))
+  await until(() => workspacesIn(tmp).length === 8)
+  runtime.kill('SIGTERM')
+  const took = await durationOf(runtime.exited)
+  expect(took).toBeGreaterThan(2_500)
+  expect(took).toBeLessThan(4_000)
+  for (const result of await Promise.all(listening)) expect(result).toMatchObject({ status: 'function-error' })
+  expect(workspacesIn(tmp)).toEqual([])
+})
+
 test('SIGTERM with the preload waits for deletions in the background', async () => {
   const tmp = ownTmp()
-  const runtime = await start(tmp, { handler, workers: 2, nodeOptions: preload, stopTimeout: 10_000 })
-  const results = await runtime.burst(Array.from({ length: 32 }, (_, id) => ({ kind: 'tree', id: `${id}` })))
+  const env = { MIDDY_MANAGED_INSTANCES_SHUTDOWN_TIMEOUT: '15000' }
+  const runtime = await start(tmp, { handler, workers: 2, nodeOptions: preload, stopTimeout: 20_000, env })
+  const results = await runtime.burst(Array.from({ length: 48 }, (_, id) => ({ kind: 'tree', id: `${id}` })))
   runtime.kill('SIGTERM')
   await runtime.exited
   for (const result of results) expect(result).toMatchObject({ status: 'ok' })

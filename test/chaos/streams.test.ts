@@ -87,14 +87,17 @@ describe('a streamed answer under managed()', () => {
     },
   )
 
-  test('that the handler never gives frees the connection of its worker at the deadline', async () => {
-    const tmp = ownTmp()
-    const runtime = await start(tmp, { handler: handlerOf('guarded'), workers: 1 })
-    await runtime.invoke({ kind: 'hangs', workspace }, { timeout: 300 })
-    await expect(runtime.invoke({ kind: 'text' }, { timeout: 3_000 })).resolves.toMatchObject({ status: 'ok' })
-    expect(runtime.stats().workers).toMatchObject([{ alive: true }])
-    await until(() => workspacesIn(tmp).length === 0)
-  })
+  test.each(['hangs', 'stuck'])(
+    'that never begins (%s) frees the connection of its worker at the deadline',
+    async (kind) => {
+      const tmp = ownTmp()
+      const runtime = await start(tmp, { handler: handlerOf('guarded'), workers: 1 })
+      await runtime.invoke({ kind, workspace }, { timeout: 300 })
+      await expect(runtime.invoke({ kind: 'text' }, { timeout: 3_000 })).resolves.toMatchObject({ status: 'ok' })
+      expect(runtime.stats().workers).toMatchObject([{ alive: true }])
+      await until(() => workspacesIn(tmp).length === 0)
+    },
+  )
 
   test('does no harm to others in its worker, whatever becomes of it', async () => {
     const tmp = ownTmp()
