@@ -3,7 +3,7 @@ import { ContextKeyError } from '../errors.ts'
 interface Addition {
   readonly key: string
   readonly value: unknown
-  readonly previous: unknown
+  previous: unknown
   readonly next: Addition | undefined
 }
 
@@ -42,9 +42,17 @@ export class ContextKeys {
       if ((context as Keyed)[addition.key] !== addition.value) (context as Keyed)[addition.key] = addition.value
   }
 
-  /** Gives every key its former value back, unless something else has been put there since. */
-  restore(context: object): void {
+  /** Gives every key its former value back; where another request has put its own since, that one will. */
+  restore(context: object, others: () => ContextKeys[]): void {
+    for (let addition = this.#additions; addition !== undefined; addition = addition.next) {
+      const { key, value, previous } = addition
+      if ((context as Keyed)[key] === value) (context as Keyed)[key] = previous
+      else for (const other of others()) other.#inherit(key, value, previous)
+    }
+  }
+
+  #inherit(key: string, ended: unknown, previous: unknown): void {
     for (let addition = this.#additions; addition !== undefined; addition = addition.next)
-      if ((context as Keyed)[addition.key] === addition.value) (context as Keyed)[addition.key] = addition.previous
+      if (addition.key === key && addition.previous === ended) addition.previous = previous
   }
 }

@@ -123,13 +123,14 @@ const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[]): unknow
     scope.end(true)
     throw error
   }
-  if (isThenable(running)) return finish(scope, running)
+  if (running instanceof Promise) return finish(scope, running)
+  if (isThenable(running)) return finish(scope, Promise.resolve(running))
   scope.end(false)
   return running
 }
 
 /** A `finally` that waits only for a scope with something to release: a plain `then` costs less than an async function. */
-const finish = (scope: RequestScope, running: PromiseLike<unknown>): PromiseLike<unknown> =>
+const finish = (scope: RequestScope, running: Promise<unknown>): Promise<unknown> =>
   running.then(
     (response) => {
       const closing = scope.end(false, response)

@@ -208,7 +208,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     this.#outcome = outcome
     this.#parent?.signal.removeEventListener('abort', this)
     if (handlerSettled) {
-      this.#keys?.restore(this.request?.context as object)
+      this.#keys?.restore(this.request?.context as object, () => openScopes.all().flatMap((scope) => scope.#keys ?? []))
       this.#settled?.resolve()
     } else if (!this.signal.aborted) this.#controller.abort(new RequestEndedError('signal', outcome))
     return this.#releases?.run({ outcome, handlerSettled })
