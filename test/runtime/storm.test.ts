@@ -64,7 +64,7 @@ describe('10,000 requests through 64 in flight, in a random mix of outcomes', ()
       nodeOptions: ['--conditions=middy-managed-instances/source'],
     })
     results = await runtime.burst(events)
-  }, 60_000)
+  }, 180_000)
   afterAll(() => runtime?.stop())
 
   const timedOut = (result: InvocationResult): boolean =>
