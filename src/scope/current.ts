@@ -1,8 +1,24 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { openScopes, type RequestLike, type RequestScope } from './request-scope.ts'
 import type { Scope } from './scope.ts'
 
 export const storage: AsyncLocalStorage<RequestScope> = new AsyncLocalStorage()
+
+type Enter = <A extends unknown[], R>(scope: RequestScope, fn: (...args: A) => R, ...args: A) => R
+
+const enterByRun: Enter = (scope, fn, ...args) => storage.run(scope, fn, ...args)
+
+const enterInResource: Enter = (scope, fn, ...args) =>
+  new AsyncResource('middy-managed-instances.request', { requireManualDestroy: true }).runInAsyncScope(() => {
+    storage.enterWith(scope)
+    return fn(...args)
+  })
+
+/**
+ * Runs `fn` with `scope` as the current one and then gives the caller its context back. Since Node.js 24 `run` copies
+ * that context twice, and a resource puts it back as it was, a quarter of a microsecond sooner; before, `run` is faster.
+ */
+export const enter: Enter = Number.parseInt(process.versions.node, 10) < 24 ? enterByRun : enterInResource
 
 /** The scope `managed()` opened for exactly the request whose hook is running, not for one around it. */
 export const managedScopeOf = (request: object): RequestScope | undefined => {

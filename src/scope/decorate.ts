@@ -1,6 +1,6 @@
 import { executionModeStandard } from '@middy/core/Standard'
 import { exposeSignal } from './context-signal.ts'
-import { storage } from './current.ts'
+import { enter, storage } from './current.ts'
 import type { ReleasePolicy } from './release-stack.ts'
 import { openScopes, type RequestLike, RequestScope } from './request-scope.ts'
 import { findResponseStream, guardResponseStream } from './response-stream.ts'
@@ -44,9 +44,9 @@ export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionM
     const entry: Entry = (...args) => {
       const scope = new RequestScope(policy, storage.getStore(), awaited)
       const stream = streaming ? findResponseStream(args) : undefined
-      if (stream === undefined) return storage.run(scope, invoke, scope, base, args)
+      if (stream === undefined) return enter(scope, invoke, scope, base, args)
       const brokenOff = guardResponseStream(scope, stream)
-      return Promise.race([storage.run(scope, invoke, scope, base, args), brokenOff])
+      return Promise.race([enter(scope, invoke, scope, base, args), brokenOff])
     }
     for (const key of Reflect.ownKeys(base))
       if (key !== 'length' && key !== 'prototype')
