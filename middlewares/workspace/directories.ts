@@ -1,5 +1,5 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { sep } from 'node:path'
 import { setImmediate, setInterval } from 'node:timers'
 import { runInBackground } from '../../src/scope/background.ts'
 import { keptName, parseDirectoryName, trashName, workspaceName } from './directory-name.ts'
@@ -26,6 +26,7 @@ export class WorkspaceDirectories {
   readonly #abandoned = new Map<string, number>()
   readonly #removals = new RemovalQueue()
 
+  /** @param root - an absolute path without a separator at its end. */
   constructor(root: string) {
     this.#root = root
   }
@@ -64,7 +65,7 @@ export class WorkspaceDirectories {
   }
 
   pathOf(name: string): string {
-    return join(this.#root, name)
+    return this.#root + sep + name
   }
 
   /** Runs `write`, and once more after making room if the disk is full. @throws {@link WorkspaceFullError} */

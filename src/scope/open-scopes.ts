@@ -25,13 +25,14 @@ const now = performance.now.bind(performance)
 export class OpenScopes<T extends Expiring> {
   readonly #scopes: T[] = []
   #timer: NodeJS.Timeout | undefined
+  #timerDue = Number.POSITIVE_INFINITY
   #ticksSoon = false
 
   add(scope: T): void {
     scope.index = this.#scopes.push(scope) - 1
     if (this.#ticksSoon) return
     this.#ticksSoon = true
-    this.#tickIn(tickInterval)
+    this.#tickAt(now() + tickInterval)
   }
 
   remove(scope: T): void {
@@ -45,13 +46,18 @@ export class OpenScopes<T extends Expiring> {
     return [...this.#scopes]
   }
 
-  #tickIn(milliseconds: number): void {
+  /** Ticks at `time`, or when the timer is due if that is sooner. */
+  #tickAt(time: number): void {
+    if (time >= this.#timerDue) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(this.#tick, Math.min(milliseconds, longestTimeout)).unref()
+    this.#timerDue = time
+    const delay = Math.max(1, Math.ceil(time - now()))
+    this.#timer = setTimeout(this.#tick, Math.min(delay, longestTimeout)).unref()
   }
 
   readonly #tick = (): void => {
     this.#ticksSoon = false
+    this.#timerDue = Number.POSITIVE_INFINITY
     const time = now()
     let next = Number.POSITIVE_INFINITY
     for (const scope of this.all()) {
@@ -59,6 +65,6 @@ export class OpenScopes<T extends Expiring> {
       if (scope.due <= time) scope.expire()
       else next = Math.min(next, scope.due)
     }
-    if (next < Number.POSITIVE_INFINITY && !this.#ticksSoon) this.#tickIn(Math.max(1, Math.ceil(next - time)))
+    this.#tickAt(next)
   }
 }
