@@ -37,7 +37,7 @@ export class WorkspaceDirectories {
     if (this.#sweeping) return
     this.#sweeping = true
     const interval = Math.min(Math.max(this.#grace, shortestSweepInterval), longestSweepInterval)
-    setImmediate(this.#sweepInBackground).unref()
+    setImmediate(this.#sweepInBackground)
     setInterval(this.#sweepInBackground, interval).unref()
   }
 

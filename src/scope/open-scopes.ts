@@ -62,12 +62,13 @@ export class OpenScopes<T extends Expiring> {
     let next = Number.POSITIVE_INFINITY
     for (const scope of this.all()) {
       scope.due ??= time + scope.remaining()
-      if (scope.due <= time) setImmediate(this.#expire, scope).unref()
+      if (scope.due <= time) setImmediate(this.#expire, scope)
       else next = Math.min(next, scope.due)
     }
     this.#tickAt(next)
   }
 
   // After all timers that are due: when the loop was blocked, Middy's early timeout may be among them, and answers first.
+  // The immediate is not unref'd: an idle loop would not wake for it.
   readonly #expire = (scope: T): void => scope.expire()
 }
