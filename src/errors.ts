@@ -4,6 +4,10 @@ const brand = Symbol.for('middy-managed-instances.error')
 export type ManagedErrorCode =
   | 'CONTEXT_KEY'
   | 'MANAGED_REQUIRED'
+  | 'PARAMETER_FETCH'
+  | 'PARAMETER_MISSING'
+  | 'PARAMETER_TIMEOUT'
+  | 'PARAMETER_TRANSFORM'
   | 'RELEASE_FAILED'
   | 'REQUEST_ENDED'
   | 'WORKSPACE_FULL'
