@@ -1,11 +1,13 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
-import { sep } from 'node:path'
+import { basename, dirname, sep } from 'node:path'
 import { setImmediate, setInterval } from 'node:timers'
+import { threadId } from 'node:worker_threads'
 import { runInBackground } from '../../src/scope/background.ts'
 import { keptName, parseDirectoryName, trashName, workspaceName } from './directory-name.ts'
 import { WorkspaceFullError } from './errors.ts'
+import { laneOf, pathsIn } from './lane.ts'
 import { RemovalQueue, removeSmall } from './removal.ts'
-import { freeBytes, hasCode, isFull, isTrustedRoot, namesIn, prepareRoot } from './root.ts'
+import { freeBytes, hasCode, isFull, prepareRoot } from './root.ts'
 import { measure } from './usage.ts'
 
 const shortestSweepInterval = 1_000
@@ -17,6 +19,7 @@ const longestSweepInterval = 30_000
  */
 export class WorkspaceDirectories {
   readonly #root: string
+  readonly #lane: string
   #prepared = false
   #sweeping = false
   #grace = 0
@@ -29,6 +32,7 @@ export class WorkspaceDirectories {
   /** @param root - an absolute path without a separator at its end. */
   constructor(root: string) {
     this.#root = root
+    this.#lane = laneOf(root, threadId)
   }
 
   /** Sweeps soon and then from time to time. Of several middlewares with one root, the longest grace holds. */
@@ -42,30 +46,16 @@ export class WorkspaceDirectories {
   }
 
   /**
-   * Creates a workspace and returns its name.
+   * Creates a workspace and returns its path.
    *
    * @throws {@link WorkspaceRootError} for a root that can't be trusted, {@link WorkspaceFullError} if there is no room.
    */
   create(deadline: number, minFreeBytes: number): string {
-    if (!this.#prepared) this.#prepare()
     if (minFreeBytes > 0) this.#requireFree(minFreeBytes)
-    const name = workspaceName(deadline)
-    const path = this.pathOf(name)
-    this.withRoom(() => {
-      try {
-        mkdirSync(path, 0o700)
-      } catch (error) {
-        if (!hasCode(error, 'ENOENT')) throw error
-        this.#prepare()
-        mkdirSync(path, 0o700)
-      }
-    })
-    this.#live.add(name)
-    return name
-  }
-
-  pathOf(name: string): string {
-    return this.#root + sep + name
+    const path = this.#lane + sep + workspaceName(deadline)
+    this.withRoom(() => this.#make(path))
+    this.#live.add(path)
+    return path
   }
 
   /** Runs `write`, and once more after making room if the disk is full. @throws {@link WorkspaceFullError} */
@@ -90,11 +80,11 @@ export class WorkspaceDirectories {
   }
 
   /** Takes a workspace out of use but leaves it on the disk, and returns where. */
-  keep(name: string): string {
-    this.#live.delete(name)
-    this.#abandoned.set(name, parseDirectoryName(name)?.expires ?? 0)
-    const kept = this.pathOf(keptName(name))
-    renameSync(this.pathOf(name), kept)
+  keep(path: string): string {
+    this.#live.delete(path)
+    this.#abandon(path)
+    const kept = this.#lane + sep + keptName(basename(path))
+    renameSync(path, kept)
     return kept
   }
 
@@ -105,17 +95,17 @@ export class WorkspaceDirectories {
    * @param inspect - told how many bytes were in it.
    * @returns the deletion, if it goes on in the background.
    */
-  remove(name: string, inUse: boolean, inspect?: (bytes: number) => void): Promise<void> | undefined {
-    this.#live.delete(name)
-    if (inUse) this.#abandoned.set(name, parseDirectoryName(name)?.expires ?? 0)
+  remove(path: string, inUse: boolean, inspect?: (bytes: number) => void): Promise<void> | undefined {
+    this.#live.delete(path)
+    if (inUse) this.#abandon(path)
     else {
-      const bytes = removeSmall(this.pathOf(name))
+      const bytes = removeSmall(path)
       if (bytes !== undefined) {
         inspect?.(bytes)
         return undefined
       }
     }
-    return this.#discard(name, inspect)
+    return this.#discard(path, inspect)
   }
 
   /** Whether so many deletions wait that whoever adds one should wait too. */
@@ -125,33 +115,43 @@ export class WorkspaceDirectories {
 
   /** Deletes what nobody uses any more: workspaces past deadline and grace, and deletions that were given up. */
   sweep(): void {
-    if (!this.#prepared && !isTrustedRoot(this.#root)) return
     const now = Date.now()
     let failure: unknown
-    for (const name of this.#expired(now))
+    for (const path of this.#expired(now))
       attempt(
-        () => this.#discard(name),
+        () => this.#discard(path),
         (error) => {
           failure = error
         },
       )
-    for (const [name, deadline] of this.#abandoned) if (now > deadline + this.#grace) this.#abandoned.delete(name)
+    for (const [path, deadline] of this.#abandoned) if (now > deadline + this.#grace) this.#abandoned.delete(path)
     if (failure !== undefined) throw failure
   }
 
   /** Sweeps and finishes every deletion that waits, before it returns. */
   makeRoom(): void {
-    if (!isTrustedRoot(this.#root)) return
     attempt(() => {
-      for (const name of this.#expired(Date.now())) attempt(() => this.#moveToTrash(name))
-      for (const name of namesIn(this.#root))
-        if (parseDirectoryName(name)?.kind === 'trash')
-          attempt(() => rmSync(this.pathOf(name), { recursive: true, force: true }))
+      for (const path of this.#expired(Date.now())) attempt(() => this.#moveToTrash(path))
+      for (const path of pathsIn(this.#root))
+        if (parseDirectoryName(basename(path))?.kind === 'trash')
+          attempt(() => rmSync(path, { recursive: true, force: true }))
     })
+  }
+
+  #make(path: string): void {
+    try {
+      if (!this.#prepared) this.#prepare()
+      mkdirSync(path, 0o700)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+      this.#prepare()
+      mkdirSync(path, 0o700)
+    }
   }
 
   #prepare(): void {
     prepareRoot(this.#root)
+    prepareRoot(this.#lane)
     this.#prepared = true
   }
 
@@ -162,22 +162,26 @@ export class WorkspaceDirectories {
     if (found < minFreeBytes) throw new WorkspaceFullError({ limit: 'minFreeBytes', allowed: minFreeBytes, found })
   }
 
-  #expired(now: number): string[] {
-    return namesIn(this.#root).filter((name) => this.#isExpired(name, now))
+  #abandon(path: string): void {
+    this.#abandoned.set(path, parseDirectoryName(basename(path))?.expires ?? 0)
   }
 
-  #isExpired(name: string, now: number): boolean {
-    const directory = parseDirectoryName(name)
+  #expired(now: number): string[] {
+    return pathsIn(this.#root).filter((path) => this.#isExpired(path, now))
+  }
+
+  #isExpired(path: string, now: number): boolean {
+    const directory = parseDirectoryName(basename(path))
     if (directory === undefined) return false
-    if (directory.kind === 'trash') return now > directory.expires && !this.#removals.has(this.pathOf(name))
-    return this.#abandoned.has(name) || (now > directory.expires + this.#grace && !this.#live.has(name))
+    if (directory.kind === 'trash') return now > directory.expires && !this.#removals.has(path)
+    return this.#abandoned.has(path) || (now > directory.expires + this.#grace && !this.#live.has(path))
   }
 
   /** Claims a directory by renaming it; `undefined` if another sweeper was faster. */
-  #moveToTrash(name: string): string | undefined {
-    const trash = this.pathOf(trashName())
+  #moveToTrash(path: string): string | undefined {
+    const trash = dirname(path) + sep + trashName()
     try {
-      renameSync(this.pathOf(name), trash)
+      renameSync(path, trash)
       return trash
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined
@@ -185,8 +189,8 @@ export class WorkspaceDirectories {
     }
   }
 
-  #discard(name: string, inspect?: (bytes: number) => void): Promise<void> | undefined {
-    const trash = this.#moveToTrash(name)
+  #discard(path: string, inspect?: (bytes: number) => void): Promise<void> | undefined {
+    const trash = this.#moveToTrash(path)
     if (trash === undefined) return undefined
     const bytes = removeSmall(trash)
     if (bytes !== undefined) {

@@ -28,7 +28,6 @@ export interface WorkspaceSettings {
 
 interface Created {
   readonly kind: 'created'
-  readonly name: string
   readonly path: string
   readonly quota: Quota | undefined
 }
@@ -124,10 +123,10 @@ export class RequestWorkspace {
         const { outcome } = this.#scope
         if (outcome !== undefined) throw new RequestEndedError('workspace', outcome)
         const { directories, maxBytes, minFreeBytes } = this.#settings
-        const name = directories.create(this.#scope.deadline, minFreeBytes)
+        const path = directories.create(this.#scope.deadline, minFreeBytes)
         const quota = maxBytes === undefined ? undefined : new Quota(maxBytes)
-        this.#state = { kind: 'created', name, path: directories.pathOf(name), quota }
-        this.#scope.defer('workspace', (ending) => this.#end(name, ending))
+        this.#state = { kind: 'created', path, quota }
+        this.#scope.defer('workspace', (ending) => this.#end(path, ending))
         return this.#state
       }
       default:
@@ -135,14 +134,14 @@ export class RequestWorkspace {
     }
   }
 
-  #end(name: string, { outcome, handlerSettled, report }: ReleaseEnding): Promise<void> | undefined {
+  #end(path: string, { outcome, handlerSettled, report }: ReleaseEnding): Promise<void> | undefined {
     this.#state = { kind: 'ended', outcome }
     const { directories, maxBytes, cleanup, keepOnError } = this.#settings
     if (keepOnError && (outcome === 'threw' || outcome === 'timedOut')) {
-      const path = directories.keep(name)
+      const kept = directories.keep(path)
       logLine('WARN', {
-        message: `workspace(): kept ${path}, because the request ${outcome} and keepOnError is set.`,
-        path,
+        message: `workspace(): kept ${kept}, because the request ${outcome} and keepOnError is set.`,
+        path: kept,
       })
       return undefined
     }
@@ -151,7 +150,7 @@ export class RequestWorkspace {
         report(new WorkspaceFullError({ limit: 'maxBytes', allowed: maxBytes, found: bytes }))
     }
     const inUse = !handlerSettled || outcome === 'timedOut'
-    const removal = directories.remove(name, inUse, maxBytes === undefined ? undefined : inspect)
+    const removal = directories.remove(path, inUse, maxBytes === undefined ? undefined : inspect)
     if (removal === undefined || cleanup === 'await' || directories.hasBacklog) return removal
     removal.catch(report)
     return undefined

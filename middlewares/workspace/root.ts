@@ -1,11 +1,12 @@
 import { lstatSync, mkdirSync, readdirSync, type Stats, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { WorkspaceRootError } from './errors.ts'
 
 const worldWritable = 0o002
 const sticky = 0o1000
 
 /**
- * Creates the directory that holds the workspaces, or makes sure that nobody else can have prepared it.
+ * Creates a directory that holds workspaces, or makes sure that nobody else can have prepared it.
  *
  * @throws {@link WorkspaceRootError}
  */
@@ -15,6 +16,7 @@ export const prepareRoot = (root: string): void => {
     mkdirSync(root, { recursive: true, mode: 0o700 })
     stats = lstatSync(root)
   } catch (cause) {
+    if (isFull(cause)) throw cause
     throw new WorkspaceRootError(root, "can't be created", { cause })
   }
   requireTrust(root, stats)
@@ -52,9 +54,15 @@ export const namesIn = (root: string): string[] => {
   }
 }
 
-export const freeBytes = (root: string): number => {
-  const { bavail, bsize } = statfsSync(root)
-  return bavail * bsize
+/** The free bytes of the disk that a path is on, or would be. */
+export const freeBytes = (path: string): number => {
+  try {
+    const { bavail, bsize } = statfsSync(path)
+    return bavail * bsize
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+    return freeBytes(dirname(path))
+  }
 }
 
 export const hasCode = (error: unknown, ...codes: string[]): boolean =>

@@ -46,8 +46,9 @@ test('after a SIGKILL with 24 requests in flight, the next process removes their
   expect(left).toHaveLength(24)
   // One of yet another process, which nobody knows of here.
   const living = workspaceName(Date.now() + 60_000)
-  mkdirSync(join(tmp, 'middy-managed-instances', living))
-  writeFileSync(join(tmp, 'middy-managed-instances', 'notes.txt'), 'foreign')
+  const lane = join(tmp, 'middy-managed-instances', 'w1')
+  mkdirSync(join(lane, living))
+  writeFileSync(join(lane, 'notes.txt'), 'foreign')
 
   const next = await start(tmp, { handler, workers: 8 })
   const held = hold(next, 32, 60_000, 5_000)

@@ -10,7 +10,7 @@ const texts = Array.from({ length: 64 }, (_, index) => ({ text: `line of request
 
 const workspacesIn = (directory: string): string[] => {
   const root = join(directory, 'middy-managed-instances')
-  return existsSync(root) ? readdirSync(root) : []
+  return existsSync(root) ? readdirSync(root).flatMap((lane) => readdirSync(join(root, lane))) : []
 }
 
 describe('examples/tmp-file-handling', () => {

@@ -23,16 +23,18 @@ describe.each(['guarded', 'plain'])('a workspace on the real runtime, of a handl
   })
   afterAll(() => runtime?.stop())
 
+  const entries = (): string[] => readdirSync(root).flatMap((lane) => readdirSync(join(root, lane)))
+
   const settled = async (): Promise<void> => {
     const end = performance.now() + 10_000
-    while (readdirSync(root).length > 0 && performance.now() < end) await wait(20)
-    expect(readdirSync(root)).toEqual([])
+    while (entries().length > 0 && performance.now() < end) await wait(20)
+    expect(entries()).toEqual([])
   }
 
   test('lies in the TMPDIR of the environment, private to its user, and is gone with the answer', async () => {
     const seen = payloadOf<{ path: string; root: string; modes: string[] }>(await runtime.invoke({ kind: 'describe' }))
     expect(seen.root).toBe(root)
-    expect(seen.modes).toEqual(['700', '700'])
+    expect(seen.modes).toEqual(['700', '700', '700'])
     expect(existsSync(seen.path)).toBe(false)
   })
 
@@ -49,7 +51,7 @@ describe.each(['guarded', 'plain'])('a workspace on the real runtime, of a handl
 
   test('that is large is out of reach with the answer, and deleted in the background', async () => {
     const { path } = payloadOf<{ path: string }>(await runtime.invoke({ kind: 'large', files: 800 }))
-    const [left = 'nothing', ...others] = readdirSync(root)
+    const [left = 'nothing', ...others] = entries()
     expect(existsSync(path)).toBe(false)
     expect(left).toMatch(/^trash-/)
     expect(others).toEqual([])

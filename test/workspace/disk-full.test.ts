@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { createContext, invoke } from 'middy-managed-instances/testing'
 import { WorkspaceFullError } from 'middy-managed-instances/workspace'
 import { trashName, workspaceName } from '../../middlewares/workspace/directory-name.ts'
-import { entriesIn, failureOf, handlerOf, ownDirectory, request } from './fixtures/requests.ts'
+import { entriesIn, failureOf, handlerOf, laneIn, ownDirectory, request } from './fixtures/requests.ts'
 
 const size = 1024 * 1024
 
@@ -48,8 +48,8 @@ const diskFull = {
 
 /** Takes up most of the disk with what a dead worker has left. */
 const fill = (root: string, name: string, bytes = size - 64 * 1024): void => {
-  mkdirSync(join(root, name), { recursive: true })
-  writeFileSync(join(root, name, 'large'), Buffer.alloc(bytes))
+  mkdirSync(join(laneIn(root), name))
+  writeFileSync(join(laneIn(root), name, 'large'), Buffer.alloc(bytes))
 }
 
 onDisk('on a full disk', () => {
@@ -108,7 +108,7 @@ onDisk('on a full disk', () => {
     expect(error).toMatchObject({ retryable: true, data: { limit: 'minFreeBytes', allowed: minFreeBytes } })
     expect((error as WorkspaceFullError).data.found).toBeLessThan(minFreeBytes)
     expect(entriesIn(root)).toEqual([living])
-    execFileSync('rm', ['-r', join(root, living)])
+    execFileSync('rm', ['-r', join(laneIn(root), living)])
     fill(root, workspaceName(Date.now() - 60_000))
     await expect(invoke(handler, undefined)).resolves.toContain(root)
   })
@@ -119,9 +119,9 @@ onInodes('on a disk without a free inode', () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 
   const exhaust = (name: string): void => {
-    mkdirSync(join(root, name), { recursive: true })
+    mkdirSync(join(laneIn(root), name), { recursive: true })
     try {
-      for (let index = 0; ; index++) writeFileSync(join(root, name, `${index}`), '')
+      for (let index = 0; ; index++) writeFileSync(join(laneIn(root), name, `${index}`), '')
     } catch (error) {
       expect(error).toMatchObject({ code: 'ENOSPC' })
     }
@@ -132,7 +132,7 @@ onInodes('on a disk without a free inode', () => {
     exhaust(living)
     expect(await failureOf(() => request({ root }, (workspace) => workspace.path))).toMatchObject(diskFull)
     expect(entriesIn(root)).toEqual([living])
-    execFileSync('rm', ['-r', join(root, living)])
+    execFileSync('rm', ['-r', join(laneIn(root), living)])
     exhaust(workspaceName(Date.now() - 60_000))
     await expect(request({ root }, (workspace) => workspace.path)).resolves.toContain(root)
     expect(entriesIn(root)).toEqual([])
@@ -143,13 +143,19 @@ onInodes('on a disk without a free inode', () => {
     ['a file', (workspace) => workspace.write('file', '')],
     ['a stream', (workspace) => pipeline(['x'], workspace.createWriteStream('stream'))],
   ]
+  test('creating even the root fails in the same way', async () => {
+    const other = join(inodes ?? '', 'other')
+    exhaust(workspaceName(Date.now() + 5_000))
+    expect(await failureOf(() => request({ root: other }, (workspace) => workspace.path))).toMatchObject(diskFull)
+  })
+
   test.each(openings)('creating %s in it fails, or succeeds after the sweep', async (_, open) => {
     const living = workspaceName(Date.now() + 5_000)
     await request({ root }, async (workspace) => {
       expect(workspace.path).toContain(root)
       exhaust(living)
       expect(await failureOf(() => open(workspace))).toMatchObject(diskFull)
-      execFileSync('rm', ['-r', join(root, living)])
+      execFileSync('rm', ['-r', join(laneIn(root), living)])
       exhaust(workspaceName(Date.now() - 60_000))
       await open(workspace)
     })
@@ -162,5 +168,7 @@ test('minFreeBytes is measured on the disk of the root', async () => {
   await request({ root, minFreeBytes: 1 }, (workspace) => workspace.write('a', 'x'))
   const error = await failureOf(() => request({ root, minFreeBytes: 2 ** 52 }, (workspace) => workspace.path))
   expect(error).toMatchObject({ code: 'WORKSPACE_FULL', data: { limit: 'minFreeBytes', allowed: 2 ** 52 } })
+  rmSync(root, { recursive: true })
+  await request({ root, minFreeBytes: 1 }, (workspace) => workspace.write('a', 'x'))
   await expect(request({ root, minFreeBytes: 2 ** 52 }, () => 'untouched')).resolves.toBe('untouched')
 })

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
@@ -62,7 +62,7 @@ const mockedPromises = { ...actualPromises, writeFile: rejecting('writeFile'), r
 jest.unstable_mockModule('node:fs', () => ({ ...mocked, default: mocked }))
 jest.unstable_mockModule('node:fs/promises', () => ({ ...mockedPromises, default: mockedPromises }))
 
-const { entriesIn, failureOf, ownRoot, request } = await import('./fixtures/requests.ts')
+const { entriesIn, failureOf, laneIn, ownRoot, request } = await import('./fixtures/requests.ts')
 const { workspaceName } = await import('../../middlewares/workspace/directory-name.ts')
 
 type Workspace = Parameters<Parameters<typeof request>[1]>[0]
@@ -98,12 +98,12 @@ describe.each(['ENOSPC', 'EDQUOT'])('with %s', (code) => {
   test.each(writes)('%s succeeds the second time, after a sweep', async (_, fn, write) => {
     const root = ownRoot()
     await request({ root }, (workspace) => workspace.path)
-    mkdirSync(join(root, workspaceName(Date.now() - 60_000)))
+    mkdirSync(join(laneIn(root), workspaceName(Date.now() - 60_000)))
     inject(fn, code, 1, (path) => fn === 'write' || path.startsWith(join(root, '/')))
     await request({ root }, async (workspace) => {
       await write(workspace)
       expect(faults.get(fn)).toMatchObject({ times: 0 })
-      expect(readdirSync(root)).toHaveLength(1)
+      expect(entriesIn(root)).toHaveLength(1)
     })
     expect(entriesIn(root)).toEqual([])
   })
@@ -125,7 +125,7 @@ test.each(['rmSync', 'renameSync', 'readdirSync'])(
     await request({ root }, (workspace) => workspace.path)
     await request({ root }, async (workspace) => {
       expect(workspace.path).toContain(root)
-      mkdirSync(join(root, workspaceName(Date.now() - 60_000)))
+      mkdirSync(join(laneIn(root), workspaceName(Date.now() - 60_000)))
       inject(fn, 'EBUSY', Number.POSITIVE_INFINITY)
       inject('writeFile', 'ENOSPC', Number.POSITIVE_INFINITY)
       expect(await failureOf(() => workspace.write('file', 'x'))).toMatchObject({ code: 'WORKSPACE_FULL' })

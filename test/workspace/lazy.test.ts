@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
 import { describe, expect, test } from '@jest/globals'
 import { entriesIn, modeOf, ownDirectory, ownRoot, request } from './fixtures/requests.ts'
 
@@ -34,12 +35,13 @@ describe('a request that does not touch its workspace', () => {
 })
 
 describe('a request that touches its workspace', () => {
-  test('finds a directory of mode 0700 in a root of mode 0700, and both file and directory gone afterwards', async () => {
+  test('finds a directory of mode 0700 in a lane and a root of mode 0700, and both file and directory gone afterwards', async () => {
     const root = ownRoot()
     const path = await request({ root }, async (workspace) => {
       const { path } = workspace
-      expect(dirname(path)).toBe(root)
+      expect(dirname(path)).toBe(join(root, `w${threadId}`))
       expect(modeOf(path)).toBe(0o700)
+      expect(modeOf(dirname(path))).toBe(0o700)
       expect(modeOf(root)).toBe(0o700)
       await workspace.write('a/b/c.txt', 'text')
       expect(modeOf(join(path, 'a'))).toBe(0o700)
@@ -74,6 +76,14 @@ describe('a request that touches its workspace', () => {
     await expect(request({ root }, (workspace) => workspace.write('a', 'two'))).resolves.toContain(root)
     expect(modeOf(root)).toBe(0o700)
     expect(entriesIn(root)).toEqual([])
+  })
+
+  test('gets a lane that was deleted between two requests made anew, with its mode', async () => {
+    const root = ownRoot()
+    const lane = dirname(await request({ root }, ({ path }) => path))
+    rmSync(lane, { recursive: true })
+    await request({ root }, (workspace) => workspace.write('a', 'two'))
+    expect(modeOf(lane)).toBe(0o700)
   })
 
   test('ends well when its root is deleted while it runs', async () => {

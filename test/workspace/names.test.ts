@@ -45,7 +45,7 @@ const inWorkspace = async (check: (workspace: Workspace, outside: string) => Pro
   mkdirSync(join(base, 'outside'))
   writeFileSync(join(base, 'outside/precious'), 'precious')
   await request({ root: join(base, 'root') }, (workspace) => check(workspace, join(base, 'outside')))
-  expect(treeOf(base)).toEqual(['outside', join('outside', 'precious'), 'root'])
+  expect(treeOf(base)).toEqual(['outside', join('outside', 'precious'), 'root', join('root', 'w0')])
   expect(readFileSync(join(base, 'outside/precious'), 'utf8')).toBe('precious')
 }
 

@@ -1,8 +1,20 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
 import { describe, expect, test } from '@jest/globals'
 import { WorkspaceRootError } from 'middy-managed-instances/workspace'
+import { WorkspaceDirectories } from '../../middlewares/workspace/directories.ts'
 import { workspaceName } from '../../middlewares/workspace/directory-name.ts'
 import { entriesIn, failureOf, ownDirectory, request } from './fixtures/requests.ts'
 
@@ -99,13 +111,68 @@ describe('a root that', () => {
   })
 })
 
+describe('the lane of a worker that', () => {
+  const laneOf = (root: string): string => join(root, `w${threadId}`)
+  const untrusted: [string, string, (root: string, target: string) => void][] = [
+    ['is a symbolic link', 'is a symbolic link', (root, target) => symlinkSync(target, laneOf(root))],
+    ['is a file', "can't be created", (root) => writeFileSync(laneOf(root), '')],
+    [
+      'everybody can write to',
+      'can be written by everybody',
+      (root) => {
+        mkdirSync(laneOf(root))
+        chmodSync(laneOf(root), 0o777)
+      },
+    ],
+  ]
+
+  test.each(untrusted)('%s is refused at first use, and not swept', async (_, problem, setUp) => {
+    const base = ownDirectory()
+    const root = join(base, 'root')
+    const target = join(base, 'target')
+    mkdirSync(root, { mode: 0o700 })
+    mkdirSync(join(target, expired), { recursive: true })
+    setUp(root, target)
+    if (lstatSync(laneOf(root)).isDirectory()) mkdirSync(join(laneOf(root), expired))
+    const before = readdirSync(base, { recursive: true }).sort()
+    const error = await failureOf(() => request({ root }, (workspace) => workspace.path))
+    expect(error).toMatchObject({ code: 'WORKSPACE_ROOT', data: { root: laneOf(root) } })
+    expect((error as Error).message).toContain(problem)
+    new WorkspaceDirectories(root).sweep()
+    new WorkspaceDirectories(root).makeRoom()
+    expect(readdirSync(base, { recursive: true }).sort()).toEqual(before)
+  })
+
+  asRoot('belongs to another user is refused, and not swept', async () => {
+    const root = ownDirectory()
+    mkdirSync(join(laneOf(root), expired), { recursive: true })
+    chownSync(laneOf(root), 12_345, 12_345)
+    expect(await failureOf(() => request({ root }, (workspace) => workspace.path))).toMatchObject({
+      code: 'WORKSPACE_ROOT',
+      message: expect.stringContaining('belongs to another user (uid 12345)'),
+    })
+    new WorkspaceDirectories(root).sweep()
+    expect(entriesIn(root)).toEqual([expired])
+  })
+
+  test('was refused is taken once it has been put right', async () => {
+    const root = ownDirectory()
+    writeFileSync(laneOf(root), '')
+    expect(await failureOf(() => request({ root }, (workspace) => workspace.path))).toMatchObject({
+      code: 'WORKSPACE_ROOT',
+    })
+    rmSync(laneOf(root))
+    await request({ root }, (workspace) => workspace.write('a', 'x'))
+  })
+})
+
 test('a root that is not trusted is not swept either', async () => {
   const base = ownDirectory()
   const target = join(base, 'target')
-  mkdirSync(join(target, expired), { recursive: true })
+  mkdirSync(join(target, 'w1', expired), { recursive: true })
   symlinkSync(target, join(base, 'link'))
   const shared = join(base, 'shared')
-  mkdirSync(join(shared, expired), { recursive: true })
+  mkdirSync(join(shared, 'w1', expired), { recursive: true })
   chmodSync(shared, 0o777)
   for (const root of [join(base, 'link'), shared]) {
     await request({ root, grace: 0 }, async () => {

@@ -5,7 +5,8 @@ import { describe, expect, test } from '@jest/globals'
 import { expectNoLeaks } from 'middy-managed-instances/testing'
 import { WorkspaceDirectories } from '../../middlewares/workspace/directories.ts'
 import { keptName, parseDirectoryName, trashName, workspaceName } from '../../middlewares/workspace/directory-name.ts'
-import { entriesIn, ownDirectory, ownRoot, request } from './fixtures/requests.ts'
+import { laneOf } from '../../middlewares/workspace/lane.ts'
+import { entriesIn, laneIn, ownDirectory, ownRoot, request } from './fixtures/requests.ts'
 
 const minute = 60_000
 const uuid = '01890000-0000-7000-8000-000000000000'
@@ -15,8 +16,9 @@ const trashOf = (expires: number): string => trashName().replace(/^trash-[0-9a-z
 /** Another worker of the same process, or the next process: it shares nothing but the root. */
 const otherWorker = (root: string): WorkspaceDirectories => new WorkspaceDirectories(root)
 
-const make = (root: string, name: string, files = 1): string => {
-  const path = join(root, name)
+/** Makes something in the lane of a worker that is not this one. */
+const make = (root: string, name: string, files = 1, worker?: number): string => {
+  const path = join(laneIn(root, worker), name)
   mkdirSync(path, { recursive: true })
   for (let index = 0; index < files; index++) writeFileSync(join(path, `${index}`), 'x')
   return path
@@ -70,6 +72,30 @@ const foreign = [
 ]
 
 describe('a sweep', () => {
+  test('finds the lane of any worker, of which a root has 64 at most', async () => {
+    const root = ownRoot()
+    const lanes = new Set(Array.from({ length: 1_000 }, (_, thread) => laneOf(root, thread)))
+    expect(lanes.size).toBe(64)
+    for (const lane of lanes) mkdirSync(join(lane, workspaceName(Date.now() - 1)), { recursive: true })
+    otherWorker(root).sweep()
+    await expectNoLeaks()
+    expect(entriesIn(root)).toEqual([])
+  })
+
+  test('looks into no directory that is not a lane', async () => {
+    const root = ownRoot()
+    const expired = workspaceName(Date.now() - minute)
+    const others = ['data', 'w', 'w123', 'xw1', 'W1', 'w1.old', 'w-1']
+    for (const name of others) mkdirSync(join(root, name, expired), { recursive: true })
+    mkdirSync(join(root, expired))
+    writeFileSync(join(root, 'w5'), 'x')
+    otherWorker(root).sweep()
+    otherWorker(root).makeRoom()
+    await expectNoLeaks()
+    expect(readdirSync(root).sort()).toEqual([...others, expired, 'w5'].sort())
+    for (const name of others) expect(readdirSync(join(root, name))).toEqual([expired])
+  })
+
   test('removes expired workspaces, small, large and empty, and no younger ones', async () => {
     const root = ownRoot()
     for (const files of [0, 1, 50]) make(root, workspaceName(Date.now() - 1), files)
@@ -95,8 +121,8 @@ describe('a sweep', () => {
     const root = ownRoot()
     for (const [index, name] of foreign.entries())
       if (index % 2 === 0) make(root, name)
-      else writeFileSync(join(root, name), 'x')
-    symlinkSync(ownDirectory(), join(root, 'link'))
+      else writeFileSync(join(laneIn(root), name), 'x')
+    symlinkSync(ownDirectory(), join(laneIn(root), 'link'))
     const before = readdirSync(root, { recursive: true }).sort()
     otherWorker(root).sweep()
     otherWorker(root).makeRoom()
@@ -118,10 +144,10 @@ describe('a sweep', () => {
     const root = ownRoot()
     const victim = ownDirectory()
     writeFileSync(join(victim, 'precious'), 'precious')
-    mkdirSync(root)
-    writeFileSync(join(root, workspaceName(Date.now() - 5)), 'x')
-    symlinkSync(victim, join(root, workspaceName(Date.now() - 6)))
-    symlinkSync(victim, join(root, trashOf(Date.now() - 6)))
+    const lane = laneIn(root)
+    writeFileSync(join(lane, workspaceName(Date.now() - 5)), 'x')
+    symlinkSync(victim, join(lane, workspaceName(Date.now() - 6)))
+    symlinkSync(victim, join(lane, trashOf(Date.now() - 6)))
     otherWorker(root).sweep()
     await expectNoLeaks()
     expect(entriesIn(root)).toEqual([])
@@ -131,11 +157,11 @@ describe('a sweep', () => {
   test('never touches a workspace that lives in this worker, however late it is', async () => {
     const root = ownRoot()
     const worker = otherWorker(root)
-    const name = worker.create(Date.now() - minute, 0)
+    const path = worker.create(Date.now() - minute, 0)
     worker.sweep()
     worker.makeRoom()
-    expect(entriesIn(root)).toEqual([name])
-    worker.remove(name, false)
+    expect(entriesIn(root)).toEqual([basename(path)])
+    worker.remove(path, false)
     expect(entriesIn(root)).toEqual([])
   })
 
@@ -153,7 +179,7 @@ describe('a sweep', () => {
     const root = ownRoot()
     const young = basename(make(root, workspaceName(Date.now() + minute)))
     for (let index = 0; index < 40; index++)
-      make(root, workspaceName(Date.now() - 1_000 - index), index % 4 === 0 ? 40 : 2)
+      make(root, workspaceName(Date.now() - 1_000 - index), index % 4 === 0 ? 40 : 2, index % 3)
     const workers = Array.from({ length: 8 }, () => otherWorker(root))
     for (const worker of workers) worker.sweep()
     await expectNoLeaks()

@@ -1,4 +1,4 @@
-import { type Dirent, existsSync, readdirSync } from 'node:fs'
+import { type Dirent, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -8,15 +8,14 @@ export interface Leftovers {
   readonly files: number
 }
 
-/** The directory that holds the workspaces of all requests stays. */
-const workspaces = 'middy-managed-instances'
+/** The directory that holds the workspaces of all requests stays, and so does that of each worker in it. */
+const staying = /^(middy-managed-instances|w\d+)$/
 
 /** Counts what is left in a /tmp as soon as nothing is, or when the time given, in milliseconds, is over. */
 export const settle = async (tmp: string, time: number): Promise<Leftovers> => {
   const end = performance.now() + time
   for (;;) {
     const leftovers = count(tmp)
-    if (existsSync(join(tmp, workspaces))) leftovers.directories--
     if (leftovers.directories + leftovers.files === 0 || performance.now() >= end) return leftovers
     await sleep(100)
   }
@@ -29,7 +28,7 @@ const count = (directory: string): { directories: number; files: number } => {
     if (!entry.isDirectory()) leftovers.files++
     else {
       const inside = count(join(directory, entry.name))
-      leftovers.directories += inside.directories + 1
+      leftovers.directories += inside.directories + (staying.test(entry.name) ? 0 : 1)
       leftovers.files += inside.files
     }
   }

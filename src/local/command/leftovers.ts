@@ -4,10 +4,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 const pollInterval = 50
 
-/** Entries of a workspace root; of a hidden folder, which is bookkeeping, what is in it. */
+/** Each worker has a folder of its own in a workspace root, which stays. */
+const workerFolder = /^w\d+$/
+
+/** Entries of a workspace root; of a worker's folder, what is in it. */
 export function listLeftovers(root: string): string[] {
   return list(root).flatMap((name) =>
-    name.startsWith('.') ? list(path.join(root, name)).map((inner) => path.join(name, inner)) : [name],
+    workerFolder.test(name) ? list(path.join(root, name)).map((inner) => path.join(name, inner)) : [name],
   )
 }
 

@@ -12,12 +12,12 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 describe('leftovers', () => {
-  test('are the entries of the root, and of its hidden folders', () => {
+  test('are the entries of the root, and what is in the folders of its workers', () => {
     mkdirSync(path.join(root, 'workspace/inside'), { recursive: true })
-    mkdirSync(path.join(root, '.trash/old'), { recursive: true })
-    mkdirSync(path.join(root, '.empty'))
+    mkdirSync(path.join(root, 'w3/old'), { recursive: true })
+    mkdirSync(path.join(root, 'w0'))
     writeFileSync(path.join(root, 'file'), '')
-    expect(listLeftovers(root).sort()).toEqual(['.trash/old', 'file', 'workspace'])
+    expect(listLeftovers(root).sort()).toEqual(['file', 'w3/old', 'workspace'])
     expect(listLeftovers(path.join(root, 'nowhere'))).toEqual([])
   })
 
