@@ -3,6 +3,11 @@ const brand = Symbol.for('middy-managed-instances.error')
 /** The literal `code` of every error this package throws or reports. */
 export type ManagedErrorCode =
   | 'CONTEXT_KEY'
+  | 'DATABASE_BUSY'
+  | 'DATABASE_CLOSED'
+  | 'DATABASE_CONNECT'
+  | 'DRIVER_MISSING'
+  | 'LEASE_RELEASED'
   | 'MANAGED_REQUIRED'
   | 'PARAMETER_FETCH'
   | 'PARAMETER_MISSING'
