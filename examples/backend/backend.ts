@@ -161,7 +161,8 @@ const refusal = (error: ServiceError, { service }: Invocation): Answer => errorA
  * await backend.stop()
  */
 export const startBackend = async (options: BackendOptions = {}): Promise<Backend> => {
-  const server = createServer()
+  // The SDK keeps its connections: one that the server closes while idle could reset the next call.
+  const server = createServer({ keepAliveTimeout: 0 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return new Backend(server, options)

@@ -11,8 +11,6 @@ interface GetSecretValue {
 
 interface BatchGetSecretValue {
   readonly SecretIdList?: readonly string[]
-  readonly Filters?: readonly { readonly Key: string; readonly Values: readonly string[] }[]
-  readonly MaxResults?: number
   readonly NextToken?: string
 }
 
@@ -20,25 +18,21 @@ const mostSecrets = 20
 const arnPrefix = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:'
 const arnSuffix = '-AbCdEf'
 
-const invalid = (message: string): ServiceError => new ServiceError('InvalidParameterException', message)
-
 /** What Secrets Manager answers. */
 export const secretOperations = (secrets: Secrets): Operations => ({
   GetSecretValue: (request: GetSecretValue) => ({ body: getSecretValue(secrets, request) }),
 
-  BatchGetSecretValue: ({ SecretIdList, Filters, MaxResults, NextToken }: BatchGetSecretValue) => {
-    if ((SecretIdList === undefined) === (Filters === undefined))
-      throw invalid('You must specify either SecretIdList or Filters.')
-    if (MaxResults !== undefined && Filters === undefined) throw invalid('MaxResults needs Filters.')
-    if (SecretIdList !== undefined && (SecretIdList.length < 1 || SecretIdList.length > mostSecrets))
+  BatchGetSecretValue: ({ SecretIdList, NextToken }: BatchGetSecretValue) => {
+    if (SecretIdList === undefined)
+      throw new ServiceError('InvalidParameterException', 'This backend takes a SecretIdList and no Filters.')
+    if (SecretIdList.length < 1 || SecretIdList.length > mostSecrets)
       throw new ServiceError(
         'ValidationException',
         "1 validation error detected: Value at 'secretIdList' failed to satisfy constraint: Member must have length " +
           `less than or equal to ${mostSecrets} and greater than or equal to 1`,
       )
     const refuse = () => new ServiceError('InvalidNextTokenException', 'The NextToken value is invalid.')
-    const ids = SecretIdList ?? secrets.names.filter((name) => Filters?.every((filter) => passes(filter, name)))
-    const { items, next } = pageOf(ids, Math.min(MaxResults ?? mostSecrets, secrets.pageSize), NextToken, refuse)
+    const { items, next } = pageOf(SecretIdList, secrets.pageSize, NextToken, refuse)
     const SecretValues: object[] = []
     const Errors: object[] = []
     for (const SecretId of items) {
@@ -53,13 +47,8 @@ export const secretOperations = (secrets: Secrets): Operations => ({
   },
 })
 
-const passes = ({ Key, Values }: { readonly Key: string; readonly Values: readonly string[] }, name: string) => {
-  if (Key !== 'name') throw invalid(`This backend filters secrets by name, not by ${Key}.`)
-  return Values.some((value) => name.startsWith(value))
-}
-
 const getSecretValue = (secrets: Secrets, { SecretId, VersionId, VersionStage }: GetSecretValue): object => {
-  const name = nameOf(secrets, SecretId)
+  const name = nameOf(SecretId)
   const versions = secrets.versionsOf(name)
   if (versions === undefined)
     throw new ServiceError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.")
@@ -75,10 +64,10 @@ const getSecretValue = (secrets: Secrets, { SecretId, VersionId, VersionStage }:
 }
 
 /** The name in an ARN, whole or without the six characters at its end. */
-const nameOf = (secrets: Secrets, id: string): string => {
+const nameOf = (id: string): string => {
   if (!id.startsWith(arnPrefix)) return id
   const name = id.slice(arnPrefix.length)
-  return name.endsWith(arnSuffix) && secrets.versionsOf(name) === undefined ? name.slice(0, -arnSuffix.length) : name
+  return name.endsWith(arnSuffix) ? name.slice(0, -arnSuffix.length) : name
 }
 
 const describe = (name: string, { versionId, value, stages, created }: SecretVersion): object => ({
