@@ -1,0 +1,84 @@
+import type { Rule } from '../../src/options.ts'
+import { isSource, type Source } from '../../src/source.ts'
+
+/** A user's name and password; other fields, as secrets have them, are left alone. */
+export interface Login {
+  /** @defaultValue the user of the driver's configuration */
+  readonly username?: string
+  readonly password: string
+}
+
+/** What a connection is opened with: a login, or the password alone. */
+export type Credential = Login | string
+
+/**
+ * Where credentials come from: as they are, from a function, or from a source like `secret('orders/db')`. A function or
+ * source is asked for every physical connection, once for all that open at the same time.
+ */
+export type Credentials = Credential | (() => Credential | Promise<Credential>) | Source<Credential>
+
+export const someCredentials: Rule = {
+  expected: 'a password, an object with a password, a function or a source',
+  accepts: (value) =>
+    typeof value === 'string' || typeof value === 'function' || isSource(value) || passwordOf(value) !== undefined,
+}
+
+const passwordOf = (value: unknown): string | undefined => {
+  const password = typeof value === 'object' && value !== null && 'password' in value ? value.password : value
+  return typeof password === 'string' ? password : undefined
+}
+
+/** The credentials of one database, asked for each physical connection. */
+export class CredentialStore {
+  readonly #factory: string
+  readonly #credentials: Credentials
+  #asking: Promise<Credential> | undefined
+  #refused: Credential | undefined
+
+  constructor(factory: string, credentials: Credentials) {
+    this.#factory = factory
+    this.#credentials = credentials
+  }
+
+  /** Whether asking again may give other credentials. */
+  get canChange(): boolean {
+    return typeof this.#credentials === 'function' || isSource(this.#credentials)
+  }
+
+  /** What to open a connection with. What the server has refused is refreshed first. */
+  get(): Promise<Credential> {
+    if (this.#asking === undefined) {
+      const done = (): void => {
+        this.#asking = undefined
+      }
+      this.#asking = this.#ask()
+      this.#asking.then(done, done)
+    }
+    return this.#asking
+  }
+
+  /** Notes that the server refuses these credentials. */
+  refuse(credential: Credential): void {
+    this.#refused = credential
+  }
+
+  async #ask(): Promise<Credential> {
+    const credentials = this.#credentials
+    if (typeof credentials === 'function') return this.#check(await credentials())
+    if (!isSource(credentials)) return credentials
+    const credential = await credentials.get()
+    return this.#check(credential === this.#refused ? await credentials.refresh() : credential)
+  }
+
+  #check(credential: Credential): Credential {
+    if (passwordOf(credential) !== undefined) return credential
+    const found =
+      typeof credential === 'object' && credential !== null
+        ? `an object with the keys ${Object.keys(credential).join(', ')}`
+        : `a value of the type ${typeof credential}`
+    throw new TypeError(
+      `${this.#factory}: the credentials must be a password or an object with a password, received ${found}. ` +
+        "A secret in JSON needs { transform: 'json' }.",
+    )
+  }
+}

@@ -1,0 +1,12 @@
+export {
+  type CloseOptions,
+  type Database,
+  type DescribeOptions,
+  type Lease,
+  LeaseReleasedError,
+  type LeaseRequest,
+} from '../../src/database-adapter.ts'
+export type { Credential, Credentials, Login } from './credentials.ts'
+export { type DatabaseOptions, type Db, database } from './database.ts'
+export { DatabaseBusyError, DatabaseClosedError, DatabaseConnectError, DriverMissingError } from './errors.ts'
+export type { Leak } from './pool/leak.ts'

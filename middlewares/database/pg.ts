@@ -1,0 +1,1 @@
+export { type PgConfig, type PgPoolOptions, pgPool } from './pg/pg-pool.ts'

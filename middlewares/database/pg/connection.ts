@@ -1,0 +1,213 @@
+import type { Socket } from 'node:net'
+import type pg from 'pg'
+import type { Credential, CredentialStore } from '../credentials.ts'
+import type { ConnectionState, Loan, PoolConnection } from '../pool/driver.ts'
+import { sendCancelRequest } from './cancel.ts'
+import { isAuthenticationFailure } from './diagnosis.ts'
+import { LeasedClient } from './leased-client.ts'
+import { resetSession, type Trace, traceOf } from './session.ts'
+
+/** What every connection of one pool is opened with. */
+export interface ConnectionSettings {
+  readonly name: string
+  readonly config: pg.PoolConfig
+  readonly credentials: CredentialStore | undefined
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */
+  readonly maxLifetime: number
+  /** The connections that are open. */
+  readonly open: Set<PgConnection>
+}
+
+/** One physical connection. */
+export interface PgConnection extends pg.PoolClient, PoolConnection<pg.PoolClient> {
+  /** Takes it out of use for good. */
+  spoil(): void
+  /** Breaks it off. */
+  destroy(): void
+}
+
+type ConnectCallback = (error: Error | undefined, client?: unknown) => void
+
+/** What node-postgres has and does not declare. */
+interface Undeclared {
+  readonly connectionParameters: { user: string; ssl: object | boolean; sslnegotiation?: string }
+  readonly secretKey: number
+  readonly processID: number
+}
+
+/** Lifetimes from three quarters to the whole, so that connections opened together don't end together. */
+const jittered = (lifetime: number): number => lifetime * (0.75 + Math.random() / 4)
+
+/**
+ * The class of a pool's connections. Everything that watches a connection is attached once in its life: a lease costs
+ * none of it.
+ */
+export const connectionClass = (driver: typeof pg, settings: ConnectionSettings): (new () => PgConnection) => {
+  const { name, config, credentials, connectTimeout, maxLifetime, open } = settings
+  class Connection extends driver.Client {
+    declare release: (destroy?: Error | boolean) => void
+    #activity: 'connecting' | 'idle' | 'busy' | 'broken' = 'connecting'
+    #status = 'I'
+    #trace: Trace = 'none'
+    #expires = Number.POSITIVE_INFINITY
+    #borrower: LeasedClient | undefined
+    #idle: PromiseWithResolvers<void> | undefined
+
+    constructor() {
+      super({ ...config, connectionTimeoutMillis: connectTimeout })
+      const self = this as unknown as PgConnection
+      open.add(self)
+      this.connection.on('readyForQuery', (message: { status: string }) => {
+        this.#status = message.status
+        if (this.#activity !== 'connecting') return
+        this.#activity = 'idle'
+        this.#expires = performance.now() + jittered(maxLifetime)
+      })
+      // The server reports some settings as they change, also those that a function has changed.
+      this.connection.on('parameterStatus', () => {
+        if (this.#activity !== 'connecting') this.#leave('resettable')
+      })
+      this.on('drain', () => {
+        if (this.#activity === 'busy') this.#activity = 'idle'
+        this.#idle?.resolve()
+        this.#borrower?.pass('drain')
+      })
+      // Without a listener an error of a connection that is lent would end the worker with all its requests.
+      this.on('error', (error) => {
+        this.#break()
+        this.#borrower?.pass('error', error)
+      })
+      this.on('end', () => {
+        open.delete(self)
+        this.#break()
+        this.#borrower?.pass('end')
+      })
+      this.on('notice', (notice) => this.#borrower?.pass('notice', notice))
+      this.on('notification', (notification) => this.#borrower?.pass('notification', notification))
+    }
+
+    override connect(callback?: unknown): Promise<never> {
+      const connected = callback as ConnectCallback
+      const start = (credential?: Credential): void => {
+        if (credential !== undefined) this.#use(credential)
+        super.connect((error: Error | undefined) => {
+          if (error && credential !== undefined && isAuthenticationFailure(error)) credentials?.refuse(credential)
+          connected(error, this)
+        })
+      }
+      if (credentials === undefined) start()
+      else credentials.get().then(start, connected)
+      return undefined as unknown as Promise<never>
+    }
+
+    override query(...query: unknown[]): never {
+      const result = super.query(...(query as [string]))
+      if (this.#activity === 'idle') this.#activity = 'busy'
+      if (this.#trace === 'none') this.#leave(traceOfQuery(query[0]))
+      return result as never
+    }
+
+    get state(): ConnectionState {
+      switch (this.#activity) {
+        case 'idle':
+          if (this.#status !== 'I') return 'transaction'
+          if (this.#trace === 'lasting') return 'broken'
+          return this.#trace === 'none' ? 'clean' : 'dirty'
+        case 'busy':
+          return 'busy'
+        case 'connecting':
+        case 'broken':
+          return 'broken'
+        default:
+          return this.#activity satisfies never
+      }
+    }
+
+    lend(giveBack: () => Promise<void>): Loan<pg.PoolClient> {
+      const borrower = new LeasedClient(name, this as unknown as PgConnection, giveBack)
+      this.#borrower = borrower
+      const client = borrower as unknown as pg.PoolClient
+      const revoke = (reason: (use: string) => Error): void => {
+        this.#borrower = undefined
+        borrower.revoke(reason)
+      }
+      return { client, revoke }
+    }
+
+    settled(): Promise<void> {
+      if (this.#activity !== 'busy') return Promise.resolve()
+      this.#idle = Promise.withResolvers()
+      return this.#idle.promise
+    }
+
+    cancel(): Promise<void> {
+      const { connectionParameters, processID, secretKey } = this as unknown as Undeclared
+      const { ssl, sslnegotiation } = connectionParameters
+      // The name may lead to another server by now.
+      const address = (this.connection.stream as Socket).remoteAddress ?? this.host
+      const verified = ssl && { servername: this.host, ...(ssl === true ? {} : ssl) }
+      const { stream } = config
+      return sendCancelRequest(driver, {
+        host: address,
+        port: this.port,
+        processID,
+        secretKey,
+        ssl: verified,
+        sslnegotiation,
+        stream,
+      })
+    }
+
+    rollback(): Promise<unknown> {
+      return this.query('ROLLBACK')
+    }
+
+    async reset(): Promise<void> {
+      await (this.query(resetSession) as Promise<unknown>)
+      this.#trace = 'none'
+    }
+
+    checkIn(fate: 'keep' | 'destroy'): void {
+      if (fate === 'keep') this.release(performance.now() > this.#expires)
+      else {
+        this.release(true)
+        this.destroy()
+      }
+    }
+
+    spoil(): void {
+      this.#leave('lasting')
+    }
+
+    destroy(): void {
+      this.connection.stream.destroy()
+    }
+
+    #use(credential: Credential): void {
+      const { username, password } = typeof credential === 'string' ? { password: credential } : credential
+      this.password = password
+      if (username === undefined) return
+      this.user = username
+      const { connectionParameters } = this as unknown as Undeclared
+      connectionParameters.user = username
+    }
+
+    #leave(trace: Trace): void {
+      if (this.#trace === 'none' || trace === 'lasting') this.#trace = trace
+    }
+
+    #break(): void {
+      this.#activity = 'broken'
+      this.#idle?.resolve()
+    }
+  }
+  return Connection as unknown as new () => PgConnection
+}
+
+/** What a query may leave behind: all it can, if it does not show its text. */
+const traceOfQuery = (query: unknown): Trace => {
+  const text = typeof query === 'string' ? query : (query as { text?: unknown }).text
+  return typeof text === 'string' ? traceOf(text) : 'resettable'
+}

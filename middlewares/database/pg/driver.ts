@@ -1,0 +1,66 @@
+import type pg from 'pg'
+import type { CredentialStore } from '../credentials.ts'
+import { loadDriver } from '../load-driver.ts'
+import { doneWithin } from '../pool/bounded.ts'
+import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
+import { connectionClass, type PgConnection } from './connection.ts'
+import { diagnose } from './diagnosis.ts'
+
+/** What a pool of node-postgres is made with. */
+export interface PgDriverSettings {
+  readonly name: string
+  readonly share: number
+  readonly config: pg.PoolConfig
+  readonly credentials: CredentialStore | undefined
+  readonly connectTimeout: number
+  readonly maxLifetime: number
+  readonly onError: (error: Error) => void
+}
+
+/** Speaks to node-postgres. */
+export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
+  readonly name: string
+  readonly #settings: PgDriverSettings
+  readonly #open = new Set<PgConnection>()
+  readonly #loading: Promise<typeof pg>
+
+  constructor(settings: PgDriverSettings) {
+    this.name = settings.name
+    this.#settings = settings
+    // At once, not at the first request, whose time it would take.
+    this.#loading = loadDriver(settings.name, 'pg', async () => (await import('pg')).default)
+    this.#loading.catch(() => {})
+  }
+
+  async open(): Promise<pg.Pool> {
+    const { share, config, onError } = this.#settings
+    const driver = await this.#loading
+    const Client = connectionClass(driver, { ...this.#settings, open: this.#open })
+    const pool = new driver.Pool({ allowExitOnIdle: true, ...config, max: share, Client })
+    pool.on('error', (error) => onError(error))
+    return pool
+  }
+
+  checkOut(pool: pg.Pool, done: (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void): void {
+    pool.connect((error, client) => done(error, client as PgConnection | undefined))
+  }
+
+  diagnose(error: unknown): ConnectProblem {
+    return diagnose(error)
+  }
+
+  get credentialsCanChange(): boolean {
+    return this.#settings.credentials?.canChange ?? typeof this.#settings.config.password === 'function'
+  }
+
+  async maxConnections(pool: pg.Pool): Promise<number> {
+    const { rows } = await pool.query('SHOW max_connections')
+    return Number(rows[0]?.max_connections)
+  }
+
+  async close(pool: pg.Pool, deadline: number): Promise<void> {
+    const ended = pool.end()
+    if (await doneWithin(Math.max(0, deadline - Date.now()), ended)) return
+    for (const connection of this.#open) connection.destroy()
+  }
+}

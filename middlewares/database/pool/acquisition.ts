@@ -1,0 +1,123 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import type { LeaseRequest } from '../../../src/database-adapter.ts'
+import type { Expiring, OpenScopes } from '../../../src/scope/open-scopes.ts'
+import { DatabaseConnectError } from '../errors.ts'
+import { backoff } from './backoff.ts'
+import type { PoolConnection, PoolDriver } from './driver.ts'
+
+/** What an acquisition takes from its pool. */
+export interface AcquisitionSettings<P, L> {
+  readonly driver: PoolDriver<P, L>
+  /** Milliseconds. */
+  readonly acquireTimeout: number
+  /** Those that wait. They share one timer, and one that waits a few milliseconds only sets none. */
+  readonly waiting: OpenScopes<Acquisition<P, L>>
+  /** The error of a request that got no connection in time. */
+  readonly busy: (waited: number) => Error
+}
+
+/** One request's way to a connection. */
+export class Acquisition<P, L> implements Expiring {
+  index = 0
+  due: number | undefined
+
+  readonly #settings: AcquisitionSettings<P, L>
+  readonly #pool: P
+  readonly #request: LeaseRequest
+  readonly #done: (error: unknown, connection?: PoolConnection<L>) => void
+  readonly #started = performance.now()
+  #open = true
+  #listens = false
+  #attempts = 0
+  #refused = false
+  #failure: unknown
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(
+    settings: AcquisitionSettings<P, L>,
+    pool: P,
+    request: LeaseRequest,
+    done: (error: unknown, connection?: PoolConnection<L>) => void,
+  ) {
+    this.#settings = settings
+    this.#pool = pool
+    this.#request = request
+    this.#done = done
+    settings.waiting.add(this)
+    this.#checkOut()
+  }
+
+  /** Asked once, and only of one that has waited: only then is the signal worth a listener. */
+  remaining(): number {
+    const { signal, deadline } = this.#request
+    if (signal.aborted) return 0
+    this.#listens = true
+    signal.addEventListener('abort', this)
+    const waited = performance.now() - this.#started
+    return Math.min(this.#settings.acquireTimeout - waited, deadline - Date.now())
+  }
+
+  handleEvent(): void {
+    this.fail(this.#request.signal.reason)
+  }
+
+  expire(): void {
+    const { signal } = this.#request
+    if (signal.aborted) this.fail(signal.reason)
+    else if (this.#failure === undefined) this.fail(this.#settings.busy(performance.now() - this.#started))
+    else this.fail(this.#connectError('transient'))
+  }
+
+  /** Ends the wait. A connection that comes later goes back by itself. */
+  fail(reason: unknown): void {
+    if (this.#end()) this.#done(reason)
+  }
+
+  #checkOut(): void {
+    this.#attempts += 1
+    this.#settings.driver.checkOut(this.#pool, (error, connection) => {
+      if (connection === undefined) this.#failed(error)
+      else if (this.#end()) this.#done(undefined, connection)
+      else connection.checkIn('keep')
+    })
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#open) return
+    this.#failure = error
+    const { driver } = this.#settings
+    const { kind } = driver.diagnose(error)
+    switch (kind) {
+      case 'transient':
+        this.#retry = setTimeout(() => this.#checkOut(), backoff(this.#attempts))
+        break
+      case 'authentication':
+        if (this.#refused || !driver.credentialsCanChange) this.fail(this.#connectError(kind))
+        else {
+          this.#refused = true
+          this.#checkOut()
+        }
+        break
+      case 'permanent':
+        this.fail(this.#connectError(kind))
+        break
+      default:
+        kind satisfies never
+    }
+  }
+
+  #connectError(kind: string): DatabaseConnectError {
+    const { driver } = this.#settings
+    const data = { database: driver.name, attempts: this.#attempts, transient: kind === 'transient' }
+    return new DatabaseConnectError(data, driver.diagnose(this.#failure).remedy, this.#failure)
+  }
+
+  #end(): boolean {
+    if (!this.#open) return false
+    this.#open = false
+    this.#settings.waiting.remove(this)
+    clearTimeout(this.#retry)
+    if (this.#listens) this.#request.signal.removeEventListener('abort', this)
+    return true
+  }
+}

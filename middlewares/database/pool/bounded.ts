@@ -1,0 +1,14 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+
+/** Whether `work` is done within so many milliseconds. Rejects as `work` does. */
+export const doneWithin = async (milliseconds: number, work: Promise<unknown>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false)
+  })
+  try {
+    return await Promise.race([work.then(() => true), timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What is to be done with a connection that comes back: nothing (`clean`); its session was changed (`dirty`); a
+ * transaction is open (`transaction`); something is running on it (`busy`); it can't be used any more (`broken`).
+ */
+export type ConnectionState = 'clean' | 'dirty' | 'transaction' | 'busy' | 'broken'
+
+/** A client as one request sees it. */
+export interface Loan<L> {
+  readonly client: L
+  /** Makes every further use of the client fail with an error that names it. What is running goes on. */
+  revoke(reason: (use: string) => Error): void
+}
+
+/** One physical connection of a driver's pool. */
+export interface PoolConnection<L> {
+  readonly state: ConnectionState
+  /** Puts a face of one request's own before the connection. `giveBack` is called when the request returns it. */
+  lend(giveBack: () => Promise<void>): Loan<L>
+  /** Resolves when nothing is running on it any more, or it is broken. Never rejects. */
+  settled(): Promise<void>
+  /** Has the server end what is running. Resolves when the server has been told for certain. */
+  cancel(): Promise<void>
+  rollback(): Promise<unknown>
+  /** Makes the session as good as new. What was prepared by the driver stays. */
+  reset(): Promise<unknown>
+  /** Puts it back into the pool, or takes it out of it and ends it. */
+  checkIn(fate: 'keep' | 'destroy'): void
+}
+
+/** What a failed attempt to connect means. */
+export interface ConnectProblem {
+  /** `transient`: may pass by itself; `authentication`: other credentials may help; `permanent`: neither. */
+  readonly kind: 'transient' | 'authentication' | 'permanent'
+  /** What to do about it, as a sentence. */
+  readonly remedy: string
+}
+
+/** How a pooled database speaks to one driver. */
+export interface PoolDriver<P, L> {
+  readonly name: string
+  /** Loads the driver and makes its pool. Connects to nothing. */
+  open(): Promise<P>
+  /** Takes a connection out of the pool, or opens one, once, and calls back. */
+  checkOut(pool: P, done: (error: unknown, connection?: PoolConnection<L>) => void): void
+  diagnose(error: unknown): ConnectProblem
+  /** Whether credentials asked for again may be other ones. */
+  readonly credentialsCanChange: boolean
+  /** How many connections the server accepts. */
+  maxConnections(pool: P): Promise<number>
+  /** Ends the pool: gracefully until the deadline, then at once. */
+  close(pool: P, deadline: number): Promise<void>
+}

@@ -1,0 +1,107 @@
+import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
+import { LeaseReleasedError } from '../../../src/database-adapter.ts'
+import { RequestEndedError } from '../../../src/errors.ts'
+import { runInBackground } from '../../../src/scope/background.ts'
+import type { Expiring, OpenScopes } from '../../../src/scope/open-scopes.ts'
+import type { Ending } from '../../../src/scope/scope.ts'
+import type { Loan, PoolConnection } from './driver.ts'
+import type { Leak } from './leak.ts'
+import { type Reset, restore } from './restore.ts'
+
+/** What a lease takes from its pool. */
+export interface LeaseSettings<L, M> {
+  readonly name: string
+  readonly map: (client: L) => M
+  readonly reset: Reset
+  readonly onLeak: (leak: Leak) => void
+  /** Whether the answer waits for a connection that has to be restored. */
+  readonly awaitsRestoration: boolean
+  /** The leases that are lent. */
+  readonly lent: OpenScopes<PooledLease<L, M>>
+}
+
+/** A connection lent to one request. */
+export class PooledLease<L, M> implements Lease<M>, Expiring {
+  index = 0
+  due: number | undefined
+
+  readonly client: M
+  readonly #settings: LeaseSettings<L, M>
+  readonly #request: LeaseRequest
+  readonly #connection: PoolConnection<L>
+  readonly #loan: Loan<L>
+  readonly #acquired: { readonly stack?: string } | undefined
+  #state: 'lent' | 'followed' | 'ended' = 'lent'
+
+  constructor(
+    settings: LeaseSettings<L, M>,
+    request: LeaseRequest,
+    connection: PoolConnection<L>,
+    acquired: { readonly stack?: string } | undefined,
+  ) {
+    this.#settings = settings
+    this.#request = request
+    this.#connection = connection
+    this.#acquired = acquired
+    this.#loan = connection.lend(request.giveBack)
+    try {
+      this.client = settings.map(this.#loan.client)
+    } catch (error) {
+      connection.checkIn('keep')
+      throw error
+    }
+    settings.lent.add(this)
+  }
+
+  /** Asked once, and only of a lease that is held for long: only then is the signal worth a listener. */
+  remaining(): number {
+    const { signal } = this.#request
+    if (signal.aborted) return 0
+    this.#state = 'followed'
+    signal.addEventListener('abort', this)
+    return Number.POSITIVE_INFINITY
+  }
+
+  handleEvent(): void {
+    this.expire()
+  }
+
+  /** Ends what is running; the handler keeps the client, to leave things in order. */
+  expire(): void {
+    if (this.#state !== 'ended' && this.#connection.state === 'busy') this.#connection.cancel().catch(() => {})
+  }
+
+  end(ending: Ending | undefined): Promise<void> | undefined {
+    if (this.#state === 'ended') return undefined
+    const { name, lent, awaitsRestoration } = this.#settings
+    if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
+    this.#state = 'ended'
+    lent.remove(this)
+    this.#loan.revoke((use) =>
+      ending === undefined
+        ? new LeaseReleasedError(name, use)
+        : new RequestEndedError(`${name} client`, ending.outcome),
+    )
+    if (this.#isReturnable) {
+      this.#connection.checkIn('keep')
+      return undefined
+    }
+    const restored = restore(this.#connection, ending, {
+      reset: this.#settings.reset,
+      onLeak: (leak) => this.#report(leak, ending),
+    })
+    runInBackground(`restoring a connection of ${name}`, restored)
+    return awaitsRestoration ? restored : undefined
+  }
+
+  get #isReturnable(): boolean {
+    const { reset } = this.#settings
+    const { state } = this.#connection
+    return state === 'clean' ? reset !== 'always' : state === 'dirty' && reset === 'off'
+  }
+
+  #report(leak: Pick<Leak, 'kind' | 'action'>, ending: Ending | undefined): void {
+    const { name, onLeak } = this.#settings
+    onLeak({ ...leak, database: name, outcome: ending?.outcome, stack: this.#acquired?.stack })
+  }
+}
