@@ -17,6 +17,14 @@ export interface Source<out T> {
   refresh(options?: SourceOptions): Promise<T>
 }
 
+/** How a test gives a source of this package a value of its own; see `stub()` of the testing kit. */
+export const stubbing: unique symbol = Symbol.for('middy-managed-instances.stub')
+
+/** A source that can be stubbed; `undefined` ends that. */
+export interface Stubbable<in T> {
+  [stubbing](value: { readonly value: T } | undefined): void
+}
+
 /** Whether a value can be asked like a source. */
 export const isSource = (value: unknown): value is Source<unknown> =>
   typeof value === 'object' &&

@@ -8,3 +8,4 @@ export {
   type TestedHandler,
 } from './invoke.ts'
 export { expectNoLeaks } from './leaks.ts'
+export { stub } from './stub.ts'

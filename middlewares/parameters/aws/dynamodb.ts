@@ -1,0 +1,32 @@
+import { type Fetched, type Fetcher, single } from '../origin.ts'
+import { type AwsClient, lazyClient, load } from './clients.ts'
+
+const sdk = () => load('@aws-sdk/client-dynamodb', () => import('@aws-sdk/client-dynamodb'))
+const marshalling = () => load('@aws-sdk/util-dynamodb', () => import('@aws-sdk/util-dynamodb'))
+
+const defaultClient = lazyClient(async () => new (await sdk()).DynamoDBClient({}))
+
+/** One attribute of one item. */
+export interface ItemAttribute {
+  readonly table: string
+  readonly key: Readonly<Record<string, string | number>>
+  readonly attribute: string
+  readonly consistent: boolean
+}
+
+const fetchAttribute = async (client: AwsClient, item: ItemAttribute, abortSignal: AbortSignal): Promise<Fetched> => {
+  const [{ GetItemCommand }, { marshall, unmarshall }] = await Promise.all([sdk(), marshalling()])
+  const command = new GetItemCommand({
+    TableName: item.table,
+    Key: marshall(item.key),
+    ConsistentRead: item.consistent,
+    ProjectionExpression: '#attribute',
+    ExpressionAttributeNames: { '#attribute': item.attribute },
+  })
+  const { Item } = await client.send(command, { abortSignal })
+  const found = Item?.[item.attribute]
+  return found === undefined ? 'missing' : { raw: unmarshall({ found })['found'] }
+}
+
+export const attributeFetcher = (client: AwsClient | undefined, item: ItemAttribute): Fetcher =>
+  single(async (_name, { signal }) => fetchAttribute(client ?? (await defaultClient()), item, signal))

@@ -1,0 +1,136 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate } from 'node:timers'
+import { LRUCache } from 'lru-cache'
+import { openFlights } from '../../../src/shared/flights.ts'
+import type { Policy } from '../options.ts'
+import type { Origin } from '../origin.ts'
+import { type Answer, failed, pack, unpack } from './answer.ts'
+import { Entry } from './entry.ts'
+import { fetchAll, type OnFetched } from './fetching.ts'
+import { Wish } from './wish.ts'
+
+/** How many sources a worker keeps; beyond it, those not read for longest go. */
+const most = 10_000
+
+const entries = new LRUCache<string, Entry>({ max: most })
+
+/** What is being fetched stays known, however many others are read meanwhile. */
+const inFlight = new Map<string, Entry>()
+
+/** Counts every change of any entry, so that whoever keeps values made of several sees that one of them is out of date. */
+let changes = 0
+
+export const countChanges = (): number => changes
+
+export const noteChange = (): void => {
+  changes++
+}
+
+export const allEntries = (): Iterable<Entry> => entries.values()
+
+export const entryOf = (key: string): Entry => {
+  const known = entries.get(key)
+  if (known !== undefined) return known
+  const entry = inFlight.get(key) ?? new Entry(key)
+  entries.set(key, entry)
+  return entry
+}
+
+const accept = (entry: Entry, answer: Answer): void => {
+  if (entry.accept(answer)) noteChange()
+}
+
+const flights = openFlights<Answer>('parameters', {
+  receive(key, answer) {
+    const entry = entryOf(key)
+    accept(entry, unpack(answer))
+    entry.counters.count('shared', key)
+  },
+  *snapshot() {
+    for (const { key, answer, failure } of entries.values()) {
+      if (answer !== undefined) yield [key, answer]
+      if (failure !== undefined) yield [key, pack(failure)]
+    }
+  },
+})
+
+// A fetch belongs to no request: its logs and traces must not be taken for those of the one that happened to ask first.
+const outsideRequests = AsyncLocalStorage.snapshot()
+
+let turn: Wish[] = []
+
+const collect = (wish: Wish): void => {
+  if (turn.push(wish) === 1) outsideRequests(setImmediate, launch)
+}
+
+/** Sends off what was wished for in one turn of the event loop, by whichever request. */
+const launch = (): void => {
+  const wishes = turn
+  turn = []
+  fetchAll(
+    wishes.filter(({ shared }) => !shared),
+    (wish, at, fetched) => conclude(wish, answerOf(wish, at, fetched)),
+  )
+  const shared = wishes.filter(({ shared }) => shared)
+  if (shared.length > 0) fetchOnceForAll(shared)
+}
+
+const fetchOnceForAll = async (wishes: readonly Wish[]): Promise<void> => {
+  const { mine, others } = await flights.claim(wishes.map(({ entry }) => entry.key))
+  const claimed = new Set(mine)
+  const own: Wish[] = []
+  for (const wish of wishes) {
+    const { key } = wish.entry
+    if (wish.isFulfilled) {
+      if (claimed.has(key)) flights.giveBack([key])
+      end(wish)
+    } else if (claimed.has(key)) own.push(wish)
+    else others.get(key)?.then(() => (wish.isFulfilled ? end(wish) : collect(wish)))
+  }
+  await fetchAll(own, (wish, at, fetched) => {
+    conclude(wish, announce(wish, answerOf(wish, at, fetched)))
+  })
+}
+
+/** Tells the other workers of an answer; what can't travel is a failure, here as there. */
+const announce = (wish: Wish, answer: Answer): Answer => {
+  const { key } = wish.entry
+  try {
+    flights.settle([[key, pack(answer)]])
+    return answer
+  } catch (cause) {
+    const error = new TypeError(
+      'What it loads holds something that no other worker can get, as a function. Give it shared: false.',
+      { cause },
+    )
+    return announce(wish, failed(error, answer.at, wish.entry.failure?.attempts ?? 0))
+  }
+}
+
+const answerOf = ({ entry }: Wish, at: number, fetched: Parameters<OnFetched>[2]): Answer => {
+  if (fetched === 'missing') return { kind: 'missing', at }
+  if ('error' in fetched) return failed(fetched.error, at, entry.failure?.attempts ?? 0)
+  return { kind: 'value', at, ...fetched }
+}
+
+const conclude = (wish: Wish, answer: Answer): void => {
+  const { entry } = wish
+  accept(entry, answer)
+  entry.counters.count(answer.kind === 'failed' ? 'failure' : 'refresh', entry.key)
+  end(wish)
+}
+
+const end = (wish: Wish): void => {
+  inFlight.delete(wish.entry.key)
+  noteChange()
+  wish.end()
+}
+
+/** Has a source fetched in this turn, unless it is being fetched already. */
+export const fetchSoon = (entry: Entry, origin: Origin, policy: Policy, forced = false): Promise<void> => {
+  if (entry.flight !== undefined) return entry.flight.landed
+  inFlight.set(entry.key, entry)
+  const wish = new Wish(entry, origin, policy, forced)
+  collect(wish)
+  return wish.landed
+}

@@ -1,0 +1,203 @@
+import { ParameterFetchError, ParameterMissingError } from '../errors.ts'
+import { type AnyTransform, areSame, type Policy } from '../options.ts'
+import type { Answer, FailedAnswer, MissingAnswer, ValueAnswer } from './answer.ts'
+import { type Shareable, share } from './immutable.ts'
+import { remedyFor } from './remedy.ts'
+import { Counters } from './statistics.ts'
+import { applyTransform } from './transform.ts'
+
+/** What a cached source has for a reader at one moment. */
+export type Reading =
+  /** A value, to be looked at again after `until`; `refresh` asks for a fetch that nobody waits for. */
+  | {
+      readonly state: 'fresh' | 'stale'
+      readonly value: Shareable
+      readonly until: number
+      readonly refresh: boolean
+    }
+  | { readonly state: 'failed'; readonly error: Error }
+  /** Nothing that may be served: a fetch has to be waited for. */
+  | { readonly state: 'wanted' }
+
+const wanted: Reading = { state: 'wanted' }
+
+/** An answer this much older than the last one is not late: the clock was set back. */
+const clockStep = 120_000
+
+/** A value and how old it is. */
+interface Kept {
+  readonly at: number
+  readonly value: Shareable
+}
+
+/** What a worker knows of one source: the last answer, the last good value, and the failures since. */
+export class Entry {
+  /** What messages call it as well. */
+  readonly key: string
+  readonly counters: Counters = new Counters()
+  /** Settles when the fetch that is under way has been answered; never rejects. */
+  flight: Flight | undefined
+  #answer: ValueAnswer | MissingAnswer | undefined
+  #failure: FailedAnswer | undefined
+  #kept: Kept | undefined
+  #transform: AnyTransform | undefined
+  /** Whether the answer has been made into `#kept`, or why it can't. */
+  #made: 'not yet' | 'done' | Error = 'not yet'
+  #stub: Shareable | undefined
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  /** The last answer that was not a failure, for the next fetch and for workers that start late. */
+  get answer(): ValueAnswer | MissingAnswer | undefined {
+    return this.#answer
+  }
+
+  /** The failure since, if there was one. */
+  get failure(): FailedAnswer | undefined {
+    return this.#failure
+  }
+
+  /** Serves `value` whatever the backend has; `undefined` ends that. */
+  stub(value: Shareable | undefined): void {
+    this.#stub = value
+  }
+
+  /**
+   * Takes the transform that all sources of this key must have in common.
+   *
+   * @throws TypeError if another source of the key has another.
+   */
+  agreeOn(transform: AnyTransform | undefined): void {
+    if (this.#agreed && !areSame(transform, this.#transform))
+      throw new TypeError(
+        `${this.key}: two sources have different transforms (${nameOf(this.#transform)} and ${nameOf(transform)}), and one value is kept for both. ` +
+          'Make one source and use it in both places, or transform what the other returns.',
+      )
+    this.#agreed = true
+    this.#transform = transform
+  }
+  #agreed = false
+
+  /** Takes an answer unless a newer one is known. Returns whether it did. */
+  accept(answer: Answer): boolean {
+    const behind = Math.max(this.#answer?.at ?? 0, this.#failure?.at ?? 0) - answer.at
+    if (behind > 0 && behind < clockStep) return false
+    if (answer.kind === 'failed') this.#failure = answer
+    else {
+      this.#failure = undefined
+      this.#replace(answer)
+    }
+    return true
+  }
+
+  #replace(answer: ValueAnswer | MissingAnswer): void {
+    const before = this.#answer
+    this.#answer = answer
+    if (answer.kind === 'missing') this.#kept = undefined
+    else if (before?.kind === 'value' && before.raw === answer.raw && this.#made !== 'not yet') {
+      // The same again: what was made of it stays, identity and all.
+      if (this.#kept !== undefined && this.#made === 'done') this.#kept = { at: answer.at, value: this.#kept.value }
+    } else this.#made = 'not yet'
+  }
+
+  /** What a reader gets who can be told to wait. */
+  read(policy: Policy, now: number): Reading {
+    if (this.#stub !== undefined)
+      return { state: 'fresh', value: this.#stub, until: Number.POSITIVE_INFINITY, refresh: false }
+    const answer = this.#answer
+    if (answer?.kind === 'missing')
+      return now < answer.at + policy.negativeTtl ? this.#fail(new ParameterMissingError(this.key)) : this.#orWait(now)
+    if (answer === undefined) return this.#orWait(now)
+    this.#make(answer)
+    const expiry = Math.max(answer.at + policy.ttl, answer.notBefore ?? 0)
+    const kept = this.#kept
+    if (this.#made instanceof Error) {
+      if (kept !== undefined && now < kept.at + policy.ttl + policy.staleIfError)
+        return { state: 'stale', value: kept.value, until: now, refresh: now >= expiry && this.#mayAsk(now) }
+      return now < expiry ? this.#fail(this.#made) : this.#orWait(now)
+    }
+    if (kept === undefined) return this.#orWait(now)
+    if (now < expiry) {
+      const ahead = Math.min(expiry, answer.notBefore === undefined ? this.#aheadOf(expiry, policy) : expiry)
+      return now < ahead
+        ? { state: 'fresh', value: kept.value, until: ahead, refresh: false }
+        : { state: 'fresh', value: kept.value, until: expiry, refresh: this.#mayAsk(now) }
+    }
+    const bound = this.#failure === undefined ? policy.staleWhileRevalidate : this.#staleBound(policy)
+    if (now < expiry + bound) return { state: 'stale', value: kept.value, until: now, refresh: this.#mayAsk(now) }
+    return this.#orWait(now)
+  }
+
+  /** What a reader gets after the fetch it waited for: also a value that is out of date already, since none is newer. */
+  settled(policy: Policy, now: number): Reading {
+    const reading = this.read(policy, now)
+    if (reading.state === 'fresh' || reading.state === 'stale') return reading
+    const error = this.failed(now)
+    if (error !== undefined) return this.#fail(error)
+    const answer = this.#answer
+    if (answer?.kind === 'missing') return this.#fail(new ParameterMissingError(this.key))
+    if (this.#made instanceof Error) return this.#fail(this.#made)
+    return this.#kept === undefined ? wanted : { state: 'stale', value: this.#kept.value, until: now, refresh: false }
+  }
+
+  /** The error of the last fetch, if that failed. */
+  failed(now: number): ParameterFetchError | undefined {
+    return this.#failure === undefined ? undefined : this.#fetchError(this.#failure, now)
+  }
+
+  #make(answer: ValueAnswer): void {
+    if (this.#made !== 'not yet') return
+    try {
+      this.#kept = { at: answer.at, value: share(applyTransform(this.key, this.#transform, answer.raw)) }
+      this.#made = 'done'
+    } catch (error) {
+      this.#made = error as Error
+    }
+  }
+
+  #mayAsk(now: number): boolean {
+    return this.flight === undefined && (this.#failure === undefined || now >= this.#failure.retryAt)
+  }
+
+  /** Waits for a fetch, unless one has just failed: then there is nothing to wait for yet. */
+  #orWait(now: number): Reading {
+    const failure = this.#failure
+    if (failure === undefined || this.flight !== undefined || now >= failure.retryAt) return wanted
+    return this.#fail(this.#fetchError(failure, now))
+  }
+
+  #fail(error: Error): Reading {
+    return { state: 'failed', error }
+  }
+
+  #staleBound({ staleWhileRevalidate, staleIfError }: Policy): number {
+    return Math.max(staleWhileRevalidate, staleIfError)
+  }
+
+  /** Each worker starts at a moment of its own, so that those that don't share don't ask all at once. */
+  #aheadOf(expiry: number, { refreshAhead }: Policy): number {
+    return refreshAhead === 0 ? expiry : expiry - refreshAhead * (1 - this.#jitter)
+  }
+  readonly #jitter: number = Math.random() / 4
+
+  #fetchError({ attempts, retryAt, error }: FailedAnswer, now: number): ParameterFetchError {
+    const age = this.#kept === undefined ? undefined : now - this.#kept.at
+    const data = { source: this.key, age, attempts, retryIn: Math.max(0, retryAt - now) }
+    return new ParameterFetchError(data, remedyFor(error), { cause: error })
+  }
+}
+
+/** A fetch that is under way. */
+export interface Flight {
+  readonly landed: Promise<void>
+  /** Whether it was asked for by `refresh()`. */
+  readonly forced: boolean
+}
+
+const nameOf = (transform: AnyTransform | undefined): string => {
+  if (typeof transform === 'object') return nameOf(transform.each)
+  if (transform === undefined) return 'none'
+  return typeof transform === 'function' ? `the function ${transform.name || 'without a name'}` : `'${transform}'`
+}

@@ -1,0 +1,116 @@
+import { type Source, type SourceOptions, stubbing } from '../../src/source.ts'
+import { entryOf, fetchSoon, noteChange } from './cache/cache.ts'
+import type { Entry, Reading } from './cache/entry.ts'
+import { handOut, type Shareable, share } from './cache/immutable.ts'
+import { type AnyTransform, type CacheOptions, type Policy, resolvePolicy } from './options.ts'
+import type { Origin } from './origin.ts'
+import { landing, limitOfRequest, type WaitLimit } from './waiting.ts'
+
+/** What a source is made with. */
+export interface SourceSettings extends CacheOptions {
+  readonly transform?: AnyTransform
+}
+
+/** What the sources of a middleware take from it where they have no options of their own. */
+export interface SourceDefaults extends SourceSettings {
+  readonly client?: unknown
+}
+
+/** A source whose value this worker keeps. */
+export class CachedSource<T> implements Source<T> {
+  readonly origin: Origin
+  readonly policy: Policy
+  readonly #transform: AnyTransform | undefined
+  readonly #withDefaults: (defaults: SourceDefaults) => CachedSource<T>
+
+  /** @param withDefaults - makes the same source with options that it has not been given. */
+  constructor(origin: Origin, settings: SourceSettings, withDefaults: (defaults: SourceDefaults) => CachedSource<T>) {
+    this.origin = origin
+    this.policy = resolvePolicy(settings, origin.shareable)
+    this.#transform = settings.transform ?? origin.transform
+    this.#withDefaults = withDefaults
+    // Without a transform it may still get one, as a middleware's default.
+    if (settings.transform !== undefined) entryOf(origin.key).agreeOn(this.#transform)
+  }
+
+  /** What this worker knows of it. To be asked for once per read: an entry that many others push out is not found again. */
+  get entry(): Entry {
+    const entry = entryOf(this.origin.key)
+    entry.agreeOn(this.#transform)
+    return entry
+  }
+
+  withDefaults(defaults: SourceDefaults): CachedSource<T> {
+    return this.#withDefaults(defaults)
+  }
+
+  async get(options?: SourceOptions): Promise<T> {
+    const { entry } = this
+    const reading = this.read(entry, Date.now())
+    if (reading.state !== 'wanted') return take(reading)
+    await this.#land(this.fetch(entry), options)
+    return take(entry.settled(this.policy, Date.now()))
+  }
+
+  peek(): T | undefined {
+    const reading = this.entry.read(this.policy, Date.now())
+    return 'value' in reading ? (handOut(reading.value) as T) : undefined
+  }
+
+  async refresh(options?: SourceOptions): Promise<T> {
+    const { entry } = this
+    // What is under way may have been answered with the value that is to be replaced.
+    while (entry.flight !== undefined && !entry.flight.forced) await this.#land(entry.flight.landed, options)
+    if (!isToBeLeftAlone(entry)) await this.#land(fetchSoon(entry, this.origin, this.policy, true), options)
+    const now = Date.now()
+    const error = entry.failed(now)
+    if (error !== undefined) throw error
+    return take(entry.settled(this.policy, now))
+  }
+
+  /** What there is now; starts the fetch that a reading asks for and nobody waits for. */
+  read(entry: Entry, now: number): Reading {
+    const reading = entry.read(this.policy, now)
+    if ('value' in reading) {
+      entry.counters.count(reading.state === 'fresh' ? 'hit' : 'staleHit', entry.key)
+      if (reading.refresh) this.fetch(entry)
+    } else if (reading.state === 'wanted') entry.counters.count('miss', entry.key)
+    return reading
+  }
+
+  /** Has it fetched; settles when an answer has come, and never rejects. */
+  fetch(entry: Entry): Promise<void> {
+    return fetchSoon(entry, this.origin, this.policy)
+  }
+
+  [stubbing](value: { readonly value: T } | undefined): void {
+    entryOf(this.origin.key).stub(value === undefined ? undefined : share(value.value))
+    noteChange()
+  }
+
+  #land(flight: Promise<void>, options: SourceOptions | undefined): Promise<void> {
+    const given: WaitLimit = { signal: options?.signal, remaining: Number.POSITIVE_INFINITY }
+    return landing([flight], () => [this.origin.key], [given, limitOfRequest()])
+  }
+}
+
+/** Whether its backend has asked not to be asked yet. */
+const isToBeLeftAlone = ({ answer, failure }: Entry): boolean =>
+  failure === undefined && answer?.kind === 'value' && (answer.notBefore ?? 0) > Date.now()
+
+const take = <T>(reading: Reading): T => handOut(served(reading)) as T
+
+/** @throws what the reading says has failed. */
+export const served = (reading: Reading): Shareable => {
+  switch (reading.state) {
+    case 'fresh':
+    case 'stale':
+      return reading.value
+    case 'failed':
+      throw reading.error
+    case 'wanted':
+      throw new Error('A fetch ended without an answer.')
+    default:
+      return reading satisfies never
+  }
+}

@@ -1,0 +1,53 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import { storage } from '../../src/scope/current.ts'
+import { ParameterTimeoutError } from './errors.ts'
+
+/** What ends a wait before there is something to go on with. */
+export interface WaitLimit {
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds from now; `Infinity` for none. */
+  readonly remaining: number
+}
+
+const longest = 2 ** 31 - 1
+
+/** Milliseconds before the deadline that a request on a plain `middy()` keeps, to answer in. */
+const plainReserve = 50
+
+interface TimedContext {
+  readonly getRemainingTimeInMillis?: () => number
+}
+
+/** What limits the waits of the request that runs here, or of one with this context on a plain `middy()`. */
+export const limitOfRequest = (context?: unknown): WaitLimit => {
+  const scope = storage.getStore()
+  if (scope !== undefined) return { signal: scope.signal, remaining: scope.remaining() - scope.policy.reserve }
+  const remaining = (context as TimedContext | undefined)?.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY
+  return { remaining: remaining - plainReserve }
+}
+
+/**
+ * Waits for fetches to land, which goes on when the wait has ended.
+ *
+ * @throws the signal's reason once it aborts, {@link ParameterTimeoutError} when the time is up.
+ */
+export const landing = async (
+  flights: readonly Promise<unknown>[],
+  names: () => string[],
+  limits: readonly WaitLimit[],
+): Promise<void> => {
+  const signals = limits.flatMap(({ signal }) => signal ?? [])
+  for (const signal of signals) signal.throwIfAborted()
+  const remaining = Math.min(...limits.map((limit) => limit.remaining))
+  const given = Promise.withResolvers<never>()
+  const giveUp = (): void => given.reject(new ParameterTimeoutError(names()))
+  const timer = remaining > longest ? undefined : setTimeout(giveUp, Math.max(0, remaining))
+  const abort = (event: Event): void => given.reject((event.target as AbortSignal).reason)
+  for (const signal of signals) signal.addEventListener('abort', abort)
+  try {
+    await Promise.race([Promise.all(flights), given.promise])
+  } finally {
+    clearTimeout(timer)
+    for (const signal of signals) signal.removeEventListener('abort', abort)
+  }
+}
