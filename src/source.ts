@@ -17,13 +17,15 @@ export interface Source<out T> {
   refresh(options?: SourceOptions): Promise<T>
 }
 
-/** How a test gives a source of this package a value of its own; see `stub()` of the testing kit. */
-export const stubbing: unique symbol = Symbol.for('middy-managed-instances.stub')
-
-/** A source that can be stubbed; `undefined` ends that. */
-export interface Stubbable<in T> {
-  [stubbing](value: { readonly value: T } | undefined): void
+/** A source that a test can give a value of its own; see `stub()` of the testing kit. */
+export interface Stubbable<T> extends Source<T> {
+  /** Serves `value` from now on, whatever the backend has; nothing ends that. */
+  stub(value?: { readonly value: T }): void
 }
+
+/** Whether a source can be given a value. */
+export const isStubbable = (source: unknown): source is Stubbable<unknown> =>
+  isSource(source) && 'stub' in source && typeof source.stub === 'function'
 
 /** Whether a value can be asked like a source. */
 export const isSource = (value: unknown): value is Source<unknown> =>

@@ -1,4 +1,4 @@
-import { type Source, type SourceOptions, stubbing } from '../../src/source.ts'
+import type { SourceOptions, Stubbable } from '../../src/source.ts'
 import { entryOf, fetchSoon, noteChange } from './cache/cache.ts'
 import type { Entry, Reading } from './cache/entry.ts'
 import { handOut, type Shareable, share } from './cache/immutable.ts'
@@ -17,7 +17,7 @@ export interface SourceDefaults extends SourceSettings {
 }
 
 /** A source whose value this worker keeps. */
-export class CachedSource<T> implements Source<T> {
+export class CachedSource<T> implements Stubbable<T> {
   readonly origin: Origin
   readonly policy: Policy
   readonly #transform: AnyTransform | undefined
@@ -83,7 +83,7 @@ export class CachedSource<T> implements Source<T> {
     return fetchSoon(entry, this.origin, this.policy)
   }
 
-  [stubbing](value: { readonly value: T } | undefined): void {
+  stub(value?: { readonly value: T }): void {
     entryOf(this.origin.key).stub(value === undefined ? undefined : share(value.value))
     noteChange()
   }

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { type Source, type Stubbable, stubbing } from '../source.ts'
+import { isStubbable, type Source } from '../source.ts'
 
 /**
  * Has a source serve `value` in this worker, to everybody who asks the same backend for the same name, until the function
@@ -25,11 +25,10 @@ import { type Source, type Stubbable, stubbing } from '../source.ts'
  * ```
  */
 export const stub = <T>(source: Source<T>, value: NoInfer<T>): (() => void) => {
-  if (typeof source !== 'object' || source === null || !(stubbing in source))
+  if (!isStubbable(source))
     throw new TypeError(
       `stub(): expected a source of this package, as ssm('/orders/bucket'), received ${inspect(source, { depth: 0 })}.`,
     )
-  const stubbable = source as Stubbable<T>
-  stubbable[stubbing]({ value })
-  return () => stubbable[stubbing](undefined)
+  source.stub({ value })
+  return () => source.stub()
 }
