@@ -18,7 +18,8 @@ describe('the backend', () => {
     await backend.stop()
   })
 
-  const getParameter = () => ssm.send(new GetParameterCommand({ Name: '/a' }))
+  const getParameter = (abortSignal?: AbortSignal) =>
+    ssm.send(new GetParameterCommand({ Name: '/a' }), abortSignal === undefined ? {} : { abortSignal })
 
   test('records what it was called with, when and how it answered', async () => {
     const before = Date.now()
@@ -53,27 +54,40 @@ describe('the backend', () => {
   })
 
   test('knows the most calls that were in flight at once', async () => {
-    backend.latency = 20
-    await Promise.all([getParameter(), getParameter(), getParameter()])
+    const stop = backend.fail('hang')
+    const abort = new AbortController()
+    const hanging = Array.from({ length: 3 }, () => getParameter(abort.signal))
+    const left = Promise.allSettled(hanging)
+    while (backend.calls.inFlight < 3) await new Promise(setImmediate)
+    stop()
+    abort.abort()
+    await left
+    while (backend.calls.inFlight > 0) await new Promise(setImmediate)
     await getParameter()
     expect(backend.calls.peak).toBe(3)
-    expect(backend.calls.inFlight).toBe(0)
     backend.calls.reset()
     await getParameter()
     expect(backend.calls.peak).toBe(1)
   })
 
-  test('answers after its latency, which may change while it runs', async () => {
-    const timed = async () => {
-      const start = performance.now()
-      await getParameter()
-      return performance.now() - start
-    }
+  test('answers after its latency', async () => {
+    backend.latency = 50
+    const start = performance.now()
     await getParameter()
-    backend.latency = 300
-    expect(await timed()).toBeGreaterThan(290)
+    expect(performance.now() - start).toBeGreaterThan(45)
+  })
+
+  test('takes another latency while it runs', async () => {
+    backend.latency = 3_600_000
+    const abort = new AbortController()
+    const slow = getParameter(abort.signal)
+    const left = expect(slow).rejects.toMatchObject({ name: 'AbortError' })
+    while (backend.calls.inFlight === 0) await new Promise(setImmediate)
     backend.latency = 0
-    expect(await timed()).toBeLessThan(290)
+    await getParameter()
+    expect([...backend.calls].map(({ status }) => status)).toEqual([undefined, 200])
+    abort.abort()
+    await left
   })
 
   test('is found by the SDK through environment variables', async () => {

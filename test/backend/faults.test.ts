@@ -114,15 +114,27 @@ describe('the faults of the backend, through the AWS SDK', () => {
   })
 
   test('throttles what is above a number of parallel calls', async () => {
-    backend.latency = 20
+    backend.fail('hang', { operation: 'GetParameters' })
     backend.throttleAbove(3)
-    const settled = await Promise.allSettled(Array.from({ length: 8 }, getParameter))
-    const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
-    expect(refused).toHaveLength(5)
+    const abort = new AbortController()
+    const calls = Array.from({ length: 8 }, () => getParameters(abort.signal))
+    const refused: unknown[] = []
+    for (const call of calls) call.catch((error) => refused.push(error))
+    while (refused.length < 5) await new Promise(setImmediate)
     for (const error of refused) expect(error).toMatchObject({ name: 'ThrottlingException' })
-    expect(backend.calls.peak).toBe(8)
+    await expect(getParameter()).rejects.toMatchObject({ name: 'ThrottlingException' })
+    expect(backend.calls.inFlight).toBe(3)
+    abort.abort()
+    await Promise.allSettled(calls)
+    while (backend.calls.inFlight > 0) await new Promise(setImmediate)
     expect((await getParameter()).Parameter?.Value).toBe('1')
+    expect(refused).toHaveLength(8)
+  })
+
+  test('throttles nothing after it recovered', async () => {
+    backend.throttleAbove(0)
+    await expect(getParameter()).rejects.toMatchObject({ name: 'ThrottlingException' })
     backend.recover()
-    await Promise.all(Array.from({ length: 8 }, getParameter))
+    expect((await getParameter()).Parameter?.Value).toBe('1')
   })
 })
