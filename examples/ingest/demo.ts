@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
+import { startBackend } from '../backend/backend.ts'
 import { conclude, isClean } from './demo/conclusion.ts'
 import { measure } from './demo/report.ts'
+import { bucket } from './demo/requests.ts'
 import { tableOf } from './demo/table.ts'
 import { startObjectStore } from './object-store.ts'
 
@@ -16,9 +18,12 @@ const interrupted = new AbortController()
 process.once('SIGINT', () => interrupted.abort())
 
 const store = await startObjectStore()
+const backend = await startBackend({ latency: 30 })
+backend.parameters.set('/ingest/bucket', { value: bucket })
+backend.parameters.set('/ingest/format', { value: '{"delimiter":","}' })
 try {
-  const report = await measure(requests, store, interrupted.signal)
-  console.log(`\n${tableOf(report, report.naive)}\n\n${conclude(report, report.naive)}\n`)
+  const report = await measure(requests, store, backend, interrupted.signal)
+  console.log(`\n${tableOf(report)}\n\n${conclude(report, report.naive)}\n`)
   if (values.json) console.log(JSON.stringify(report))
   if (!isClean(report)) process.exitCode = 1
 } catch (error) {
@@ -26,5 +31,5 @@ try {
   console.error('Interrupted.')
   process.exitCode = 130
 } finally {
-  await store.close()
+  await Promise.all([store.close(), backend.stop()])
 }

@@ -13,15 +13,20 @@ export interface Summary {
   readonly md5: string
 }
 
+/** How a CSV is written. */
+export interface Format {
+  readonly delimiter: string
+}
+
 /** Reads a CSV once, as a stream, and sums up its rows. */
-export const summarize = async (csv: Readable): Promise<Summary> => {
+export const summarize = async (csv: Readable, { delimiter }: Format = { delimiter: ',' }): Promise<Summary> => {
   const md5 = createHash('md5')
   const sums: Record<string, number> = {}
   let columns: string[] = []
   let rows = 0
   await pipeline(
     csv.on('data', (bytes: Uint8Array) => md5.update(bytes)),
-    parse(),
+    parse({ delimiter }),
     async (records: AsyncIterable<string[]>) => {
       for await (const record of records) {
         if (rows++ === 0) columns = record

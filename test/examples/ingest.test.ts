@@ -4,10 +4,11 @@ import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import { expectNoLeaks, invoke, invokeConcurrently, stub } from 'middy-managed-instances/testing'
 import { objectCreated, warmupEvent } from '../../examples/ingest/demo/events.ts'
 import type { Report } from '../../examples/ingest/demo/report.ts'
 import { type ObjectStore, startObjectStore } from '../../examples/ingest/object-store.ts'
+import { settings } from '../../examples/ingest/settings.ts'
 
 const bucket = 'uploads'
 
@@ -25,6 +26,8 @@ describe('the ingest handler, called directly', () => {
       AWS_ACCESS_KEY_ID: 'EXAMPLE',
       AWS_SECRET_ACCESS_KEY: 'EXAMPLE',
     }
+    stub(settings.bucket, bucket)
+    stub(settings.format, { delimiter: ',' })
     ;({ handler } = await import('../../examples/ingest/handler.ts'))
   })
 
@@ -92,6 +95,7 @@ describe('the demo', () => {
       leakedWorkspaces: 0,
       leakedFiles: 0,
     })
+    expect(report.parameterCalls).toBe(1)
     expect(report.naive.foreignReads).toBeGreaterThan(0)
     expect(report.peakInFlightPerWorker).toBeGreaterThan(1)
     expect(stdout).toContain('naive twin')

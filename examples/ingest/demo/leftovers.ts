@@ -11,6 +11,9 @@ export interface Leftovers {
 /** The directory that holds the workspaces of all requests stays, and so does that of each worker in it. */
 const staying = /^(middy-managed-instances|w\d+)$/
 
+/** Where the workers of a process meet: it belongs to no request. */
+const ofProcess = /^middy-managed-instances\.flights\./
+
 /** Counts what is left in a /tmp as soon as nothing is, or when the time given, in milliseconds, is over. */
 export const settle = async (tmp: string, time: number): Promise<Leftovers> => {
   const end = performance.now() + time
@@ -26,7 +29,7 @@ const count = (directory: string): { directories: number; files: number } => {
   const leftovers = { directories: 0, files: 0 }
   for (const entry of readIfThere(directory)) {
     if (!entry.isDirectory()) leftovers.files++
-    else {
+    else if (!ofProcess.test(entry.name)) {
       const inside = count(join(directory, entry.name))
       leftovers.directories += inside.directories + (staying.test(entry.name) ? 0 : 1)
       leftovers.files += inside.files

@@ -1,3 +1,4 @@
+import type { Backend } from '../../backend/backend.ts'
 import type { ObjectStore } from '../object-store.ts'
 import { type Figures, figuresOf, type Run } from './figures.ts'
 import { type PlannedRequest, planRequests } from './mix.ts'
@@ -7,6 +8,8 @@ import { run } from './run.ts'
 
 /** What the demo has seen: our handler's figures, and those of the naive twin. */
 export interface Report extends Figures {
+  /** How often a backend was asked for parameters. */
+  readonly parameterCalls: number
   readonly naive: Figures
 }
 
@@ -22,7 +25,13 @@ const naiveMinimum = 400
 const settleTime = 20_000
 
 /** Runs our handlers and then the naive twin, one environment after the other. */
-export const measure = async (total: number, store: ObjectStore, signal: AbortSignal): Promise<Report> => {
+export const measure = async (
+  total: number,
+  store: ObjectStore,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<Report> => {
+  const env = { ...backend.env, AWS_ENDPOINT_URL_S3: store.url }
   const requests = await prepareRequests(store)
   const isStreamed = ({ ending }: PlannedRequest): boolean => ending === 'streamed file'
   const plan = planRequests(total)
@@ -34,7 +43,7 @@ export const measure = async (total: number, store: ObjectStore, signal: AbortSi
     try {
       const runs: Run[] = []
       for (const deployment of deployments) {
-        runs.push(await run({ ...deployment, requests, endpoint: store.url, settleTime, progress, signal }))
+        runs.push(await run({ ...deployment, requests, env, settleTime, progress, signal }))
       }
       return figuresOf(runs)
     } finally {
@@ -52,5 +61,5 @@ export const measure = async (total: number, store: ObjectStore, signal: AbortSi
       plan: buffered.slice(0, Math.max(naiveMinimum, Math.ceil(buffered.length * naiveShare))),
     },
   ])
-  return { ...managed, naive }
+  return { ...managed, parameterCalls: backend.calls.count(), naive }
 }

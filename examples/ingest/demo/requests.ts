@@ -22,6 +22,9 @@ export interface Requests {
   isUpload(md5: string): boolean
 }
 
+/** Where everything is uploaded. */
+export const bucket = 'uploads'
+
 interface Upload {
   readonly reference: ObjectReference
   readonly label: string
@@ -65,7 +68,7 @@ const prepareSlow = ({ reference, label, dataSet, put }: Upload, notification: s
 }
 
 const referTo = ({ index, dataSet }: PlannedRequest): ObjectReference => ({
-  bucket: 'uploads',
+  bucket,
   key: `${String(index).padStart(5, '0')}/${dataSet}.csv`,
 })
 
@@ -86,7 +89,7 @@ export const prepareRequests = async (store: ObjectStore): Promise<Requests> => 
       return preparations[planned.ending]({ reference, label: reference.key, dataSet, put })
     },
     finish: (planned) => {
-      const { bucket, key } = referTo(planned)
+      const { key } = referTo(planned)
       store.delete(bucket, key)
     },
     isUpload: (md5) => checksums.has(md5),

@@ -16,8 +16,8 @@ export interface RunOptions {
   readonly handler: string
   readonly plan: readonly PlannedRequest[]
   readonly requests: Requests
-  /** Where the object store listens. */
-  readonly endpoint: string
+  /** Where the functions find the object store and the Parameter Store. */
+  readonly env: Readonly<Record<string, string>>
   /** How long /tmp may take to become empty once the last handler has ended, in milliseconds. */
   readonly settleTime: number
   readonly progress: Progress
@@ -26,7 +26,7 @@ export interface RunOptions {
 
 /** Runs a handler on the real runtime client, as Lambda Managed Instances would, and sends it the planned requests. */
 export const run = async (options: RunOptions): Promise<Run> => {
-  const { handler, plan, requests, endpoint, settleTime, progress, signal } = options
+  const { handler, plan, requests, env, settleTime, progress, signal } = options
   progress.phase(`starting ${workers} workers`)
   const runtime = await startRuntime({
     handler,
@@ -34,7 +34,7 @@ export const run = async (options: RunOptions): Promise<Run> => {
     concurrency,
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     nodeOptions: ['--conditions=middy-managed-instances/source'],
-    env: environment(endpoint),
+    env: { ...env, ...noConfiguration },
     privateTmp: true,
   })
   try {
@@ -52,14 +52,10 @@ export const run = async (options: RunOptions): Promise<Run> => {
   }
 }
 
-/** The object store in place of S3, and nothing of the machine's own AWS configuration. */
-const environment = (endpoint: string): Record<string, string | undefined> => ({
-  AWS_ENDPOINT_URL_S3: endpoint,
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'EXAMPLE',
-  AWS_SECRET_ACCESS_KEY: 'EXAMPLE',
+/** Nothing of the machine's own AWS configuration. */
+const noConfiguration: Record<string, string | undefined> = {
   AWS_SESSION_TOKEN: undefined,
   AWS_PROFILE: undefined,
   AWS_CONFIG_FILE: '/dev/null',
   AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-})
+}

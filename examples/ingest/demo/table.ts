@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { Figures } from './figures.ts'
 import { type Ending, mix } from './mix.ts'
+import type { Report } from './report.ts'
 import { concurrency, workers } from './run.ts'
 
 /** A cell is good or bad news, or neither. */
@@ -15,7 +16,7 @@ const labelWidth = 46
 const cellWidth = 18
 
 /** The table at the end of the demo: our handler beside its naive twin. */
-export const tableOf = (managed: Figures, naive: Figures): string => {
+export const tableOf = ({ parameterCalls, naive, ...managed }: Report): string => {
   const compare = (label: string, cell: (figures: Figures) => Cell): Row => [label, cell(managed), cell(naive)]
   const rows: Row[] = [
     [`${workers} workers, ${concurrency} requests at once`, { text: 'with managed()' }, { text: 'naive twin' }],
@@ -38,6 +39,7 @@ export const tableOf = (managed: Figures, naive: Figures): string => {
     compare('a summary takes, p50', ({ p50 }) => ({ text: `${whole(p50)} ms` })),
     compare('a summary takes, p99', ({ p99 }) => ({ text: `${whole(p99)} ms` })),
     compare('peak in flight in one worker', (figures) => ({ text: whole(figures.peakInFlightPerWorker) })),
+    ['calls for the parameters of all requests', { text: whole(parameterCalls) }, { text: '-' }],
   ]
   return rows.map(line).join('\n')
 }
