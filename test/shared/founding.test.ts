@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { type Member, Members, shortLease } from './fixtures/members.ts'
+import { type Member, Members, shortLease, until } from './fixtures/members.ts'
 
 const asRoot = process.geteuid?.() === 0 ? test : test.skip
 const directoryName = `middy-managed-instances.flights.${process.geteuid?.() ?? 'user'}`
@@ -86,6 +86,12 @@ describe('a temporary directory that', () => {
     const late = await members.start()
     await late.claim([])
     while ((await late.cached()).length === 0);
+    // All decide under one lock again: one that hangs holds up another.
+    const deciding = late.claimSlowly([])
+    await until(() => members.counters.arrived === 1)
+    expect((await early[0]?.claim([]))?.took).toBeGreaterThan(50)
+    members.counters.letGo()
+    await deciding
     const all = [...early, late]
     const fetches = await Promise.all(all.map((worker) => worker.race(50, all.length)))
     expect(members.counters.fetches(50)).toEqual(Array.from({ length: 50 }, () => 1))

@@ -90,7 +90,7 @@ test('a worker that dies while it decides keeps nobody from deciding', async () 
   const members = new Members({ lease: 5_000 })
   const [dying, ...others] = await members.startMany(4)
   for (const worker of [dying, ...others]) await worker?.claim([])
-  dying?.claimAndHang()
+  dying?.claimSlowly(['a'])
   await until(() => members.counters.arrived === 1)
   const claims = others.map((worker) => worker.claim(['a']))
   await dying?.terminate()
@@ -98,6 +98,32 @@ test('a worker that dies while it decides keeps nobody from deciding', async () 
   expect(decided.filter(({ mine }) => mine.length > 0)).toHaveLength(1)
   expect(Math.max(...decided.map(({ took }) => took))).toBeLessThan(leeway)
   expect(Math.min(...decided.map(({ took }) => took))).toBeGreaterThan(50)
+})
+
+test('a worker that is overtaken while it decides decides again', async () => {
+  const members = new Members({ lease: 5_000 })
+  const [slow, fast] = (await members.startMany(2)) as [Member, Member]
+  await slow.claim([])
+  const overtaken = slow.claimSlowly(['a', 'b'])
+  await until(() => members.counters.arrived === 1)
+  expect(await fast.claim(['a'])).toMatchObject({ mine: ['a'] })
+  members.counters.letGo()
+  expect(await overtaken).toMatchObject({ mine: ['b'], others: ['a'] })
+})
+
+test('an answer waits a moment for whoever is deciding, and is not lost for it', async () => {
+  const members = new Members({ lease: 5_000 })
+  const [slow, owner] = (await members.startMany(2)) as [Member, Member]
+  await slow.claim([])
+  await owner.claim(['a'])
+  const deciding = slow.claimSlowly(['a'])
+  await until(() => members.counters.arrived === 1)
+  const blocked = await owner.settle(['a'], 1)
+  expect(blocked).toBeGreaterThan(4)
+  members.counters.letGo()
+  await deciding
+  await slow.wait('a')
+  expect(await slow.cached()).toEqual([['a', 1]])
 })
 
 test('when the founder dies before anybody has joined, the next worker founds anew after one lease', async () => {
@@ -129,7 +155,7 @@ test('when the only member is blocked, a worker that joins founds anew, and the 
   while ((await next.cached()).length === 0);
   expect(await next.cached()).toEqual([['old', 1]])
   // Both decide under the same lock: one that hangs holds up the other.
-  next.claimAndHang()
+  next.claimSlowly(['b'])
   await until(() => members.counters.arrived === 2)
   expect((await founder.claim(['b'])).took).toBeGreaterThan(50)
 })
