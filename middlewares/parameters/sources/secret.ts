@@ -65,8 +65,11 @@ export function secret(id: string, options?: SecretOptions): Source<unknown> {
 const createSecret = (id: string, options: SecretOptions): CachedSource<unknown> => {
   const { client, batch = false, versionStage, versionId, ...settings } = options
   const { suffix, shareable } = identify(service, client)
-  const version = [versionStage, versionId].flatMap((part) => (part === undefined ? [] : `, ${part}`)).join('')
-  const key = `secret(${JSON.stringify(id)}${version})${suffix}`
+  const version = { stage: versionStage, version: versionId }
+  const which = Object.entries(version).flatMap(([of, text]) =>
+    text === undefined ? [] : `, ${of} ${JSON.stringify(text)}`,
+  )
+  const key = `secret(${JSON.stringify(id)}${which.join('')})${suffix}`
   const fetcher = batch ? secretBatchFetcher(client) : secretFetcher(client, { versionStage, versionId })
   const origin = { key, name: id, fetcher, shareable, transform: asText(key) }
   return new CachedSource(origin, settings, (defaults) => createSecret(id, merge(service, defaults, options)))
