@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,6 +19,20 @@ const installed = [
   '@aws/lambda-invoke-store',
 ]
 
+let emitting: Promise<string> | undefined
+
+/** The package's declarations, as a build makes them, for all compilations of a test file. */
+const declarations = (): Promise<string> => {
+  emitting ??= (async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'mmi-declarations-'))
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+    const options = ['-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--declarationMap', 'false']
+    await run(join(project, 'node_modules/.bin/tsc'), [...options, '--outDir', directory], { cwd: project })
+    return directory
+  })()
+  return emitting
+}
+
 /**
  * Compiles files as a user's project would that has installed the package, its peers and the packages named, and
  * nothing else; resolves to what the compiler said, empty if all is well.
@@ -32,9 +47,11 @@ export const compileAsUser = async (files: Record<string, string>, also: readonl
     }
     const ours = join(directory, 'node_modules/middy-managed-instances')
     await mkdir(ours, { recursive: true })
-    for (const name of ['package.json', 'src', 'middlewares'])
-      await cp(join(project, name), join(ours, name), { recursive: true })
-    const { compilerOptions } = JSON.parse(await readFile(join(project, 'tsconfig.json'), 'utf8'))
+    await copyFile(join(project, 'package.json'), join(ours, 'package.json'))
+    await symlink(await declarations(), join(ours, 'dist'))
+    const { customConditions, ...compilerOptions } = JSON.parse(
+      await readFile(join(project, 'tsconfig.json'), 'utf8'),
+    ).compilerOptions
     // Linked packages must not find, from where they really are, what this project has and the user's has not.
     const config = { compilerOptions: { ...compilerOptions, preserveSymlinks: true }, include: ['*.ts'] }
     await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config))
