@@ -7,8 +7,8 @@ export interface LeaseRequest {
   readonly signal: AbortSignal
   /** When the wait for the lease ends, in milliseconds since the epoch; `Infinity` without a deadline. */
   readonly deadline: number
-  /** To be called when the handler gives the client back itself, in place of {@link Lease.end}, which it leads to. */
-  readonly giveBack: () => Promise<void>
+  /** To be called when the handler itself gives the client back: it leads to {@link Lease.end}. */
+  giveBack(): Promise<void>
 }
 
 /** One client lent to one request. */

@@ -1,54 +1,67 @@
-import type { Database, LeaseRequest } from '../../src/database-adapter.ts'
+import type { Database, Lease, LeaseRequest } from '../../src/database-adapter.ts'
 import { LeaseReleasedError } from '../../src/database-adapter.ts'
 import { RequestEndedError } from '../../src/errors.ts'
 import type { ReleaseOwner } from '../../src/scope/release-stack.ts'
-import type { Scope } from '../../src/scope/scope.ts'
+import type { ReleaseEnding, Scope } from '../../src/scope/scope.ts'
 import type { Db } from './database.ts'
 
-/** One client of a request, from when it is asked for until it is given back. */
-class RequestLease<L> implements LeaseRequest {
-  readonly scope: Scope & ReleaseOwner
-  client: L | undefined
-  #release: (() => Promise<void>) | undefined
-  readonly #given: (lease: RequestLease<L>) => void
-  #early = false
+type RequestScope = Scope & ReleaseOwner
 
-  constructor(scope: Scope & ReleaseOwner, given: (lease: RequestLease<L>) => void) {
-    this.scope = scope
-    this.#given = given
+const ignore = (): void => {}
+
+/** One client of a request, from when it is asked for until it goes back. */
+class RequestLease<L> implements LeaseRequest {
+  readonly #owner: RequestDatabase<L, unknown>
+  readonly #scope: RequestScope
+  #lease: Lease<L> | undefined
+  #release: (() => Promise<void>) | undefined
+  #givenBack = false
+
+  constructor(owner: RequestDatabase<L, unknown>, scope: RequestScope) {
+    this.#owner = owner
+    this.#scope = scope
   }
 
   get signal(): AbortSignal {
-    return this.scope.signal
+    return this.#scope.signal
   }
 
   get deadline(): number {
-    return this.scope.deadline - this.scope.policy.reserve
+    return this.#scope.deadline - this.#scope.policy.reserve
   }
 
-  async take(database: Database<L>): Promise<L> {
-    const lease = await database.acquire(this)
-    this.client = lease.client
-    this.#release = this.scope.defer('database client', (ending) => lease.end(this.#early ? undefined : ending))
+  get client(): L | undefined {
+    return this.#lease?.client
+  }
+
+  /** Holds the lease until the request ends; on a request that has ended it goes back at once. */
+  hold(lease: Lease<L>): L {
+    this.#lease = lease
+    this.#release = this.#scope.defer('database client', (ending) => this.#end(ending))
     return lease.client
   }
 
-  readonly giveBack = async (): Promise<void> => {
-    this.#early = true
-    this.#given(this)
-    await this.#release?.()
+  giveBack(): Promise<void> {
+    this.#givenBack = true
+    this.#owner.forget(this)
+    return this.#release?.() ?? Promise.resolve()
+  }
+
+  #end(ending: ReleaseEnding): Promise<void> | undefined {
+    return this.#lease?.end(this.#givenBack ? undefined : ending)
   }
 }
 
 /** What one request has of a database. Nothing is taken before it is asked for. */
 export class RequestDatabase<L, P> implements Db<L, P> {
-  readonly #scope: Scope & ReleaseOwner
+  readonly #scope: RequestScope
   readonly #database: Database<L, P>
-  #client: Promise<L> | undefined
   #leases: RequestLease<L>[] | undefined
+  #first: RequestLease<L> | undefined
+  #client: Promise<L> | undefined
 
   constructor(scope: Scope, database: Database<L, P>) {
-    this.#scope = scope as Scope & ReleaseOwner
+    this.#scope = scope as RequestScope
     this.#database = database
   }
 
@@ -58,18 +71,14 @@ export class RequestDatabase<L, P> implements Db<L, P> {
 
   client(): Promise<L> {
     if (this.#client === undefined) {
-      const given = (): void => {
-        if (this.#client === client) this.#client = undefined
-      }
-      const client = this.#lend(given)
-      this.#client = client
-      client.catch(given)
+      this.#first = new RequestLease(this, this.#scope)
+      this.#client = this.#take(this.#first)
     }
     return this.#client
   }
 
   acquire(): Promise<L> {
-    return this.#lend()
+    return this.#take(new RequestLease(this, this.#scope))
   }
 
   async release(client: L): Promise<void> {
@@ -78,16 +87,34 @@ export class RequestDatabase<L, P> implements Db<L, P> {
     await lease.giveBack()
   }
 
-  async #lend(given?: () => void): Promise<L> {
+  /** No longer counts a lease as this request's: it went back, or never came. */
+  forget(lease: RequestLease<L>): void {
+    this.#leases = this.#leases?.filter((candidate) => candidate !== lease)
+    if (lease !== this.#first) return
+    this.#first = undefined
+    this.#client = undefined
+  }
+
+  #take(lease: RequestLease<L>): Promise<L> {
     const { outcome } = this.#scope
-    if (outcome !== undefined) throw new RequestEndedError(`${this.#database.name} client`, outcome)
-    const lease = new RequestLease<L>(this.#scope, () => {
-      given?.()
-      this.#leases = this.#leases?.filter((candidate) => candidate !== lease)
-    })
-    const client = await lease.take(this.#database)
+    if (outcome !== undefined) {
+      this.forget(lease)
+      return Promise.reject(new RequestEndedError(`${this.#database.name} client`, outcome))
+    }
     this.#leases ??= []
     this.#leases.push(lease)
+    const client = this.#database.acquire(lease).then(
+      (taken) => {
+        // Who asked may have ended without waiting for it.
+        if (this.#scope.outcome !== undefined) client.catch(ignore)
+        return lease.hold(taken)
+      },
+      (error) => {
+        if (this.#scope.signal.aborted || this.#scope.outcome !== undefined) client.catch(ignore)
+        this.forget(lease)
+        throw error
+      },
+    )
     return client
   }
 }

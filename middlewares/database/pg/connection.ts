@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type pg from 'pg'
+import type { Ending } from '../../../src/scope/scope.ts'
 import type { Credential, CredentialStore } from '../credentials.ts'
-import type { ConnectionState, Loan, PoolConnection } from '../pool/driver.ts'
+import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
 import { sendCancelRequest } from './cancel.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
 import { LeasedClient } from './leased-client.ts'
@@ -102,10 +103,10 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       return undefined as unknown as Promise<never>
     }
 
-    override query(...query: unknown[]): never {
-      const result = super.query(...(query as [string]))
+    override query(query: unknown, values?: unknown, callback?: unknown): never {
+      const result = super.query(query as string, values as [], callback as () => void)
       if (this.#activity === 'idle') this.#activity = 'busy'
-      if (this.#trace === 'none') this.#leave(traceOfQuery(query[0]))
+      if (this.#trace === 'none') this.#leave(traceOfQuery(query))
       return result as never
     }
 
@@ -125,15 +126,15 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       }
     }
 
-    lend(giveBack: () => Promise<void>): Loan<pg.PoolClient> {
-      const borrower = new LeasedClient(name, this as unknown as PgConnection, giveBack)
+    lend(request: Borrower): pg.PoolClient {
+      const borrower = new LeasedClient(name, this as unknown as PgConnection, request)
       this.#borrower = borrower
-      const client = borrower as unknown as pg.PoolClient
-      const revoke = (reason: (use: string) => Error): void => {
-        this.#borrower = undefined
-        borrower.revoke(reason)
-      }
-      return { client, revoke }
+      return borrower as unknown as pg.PoolClient
+    }
+
+    revoke(ending: Ending | undefined): void {
+      this.#borrower?.revoke(ending)
+      this.#borrower = undefined
     }
 
     settled(): Promise<void> {

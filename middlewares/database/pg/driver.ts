@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type pg from 'pg'
 import type { CredentialStore } from '../credentials.ts'
 import { loadDriver } from '../load-driver.ts'
@@ -59,7 +60,7 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   }
 
   async close(pool: pg.Pool, deadline: number): Promise<void> {
-    const ended = pool.end()
+    const ended = Promise.all([pool.end(), ...Array.from(this.#open, (connection) => once(connection, 'end'))])
     if (await doneWithin(Math.max(0, deadline - Date.now()), ended)) return
     for (const connection of this.#open) connection.destroy()
   }

@@ -1,9 +1,8 @@
 import { EventEmitter } from 'node:events'
+import type { Ending } from '../../../src/scope/scope.ts'
+import { type Borrower, endedError } from '../pool/driver.ts'
 import type { PgConnection } from './connection.ts'
-
-type State =
-  | { readonly kind: 'lent'; readonly connection: PgConnection }
-  | { readonly kind: 'revoked'; readonly reason: (use: string) => Error }
+import { QuietEmitter } from './quiet-emitter.ts'
 
 interface Submittable extends EventEmitter {
   handleError?: (error: Error, connection: unknown) => void
@@ -15,25 +14,27 @@ const ignore = (): void => {}
  * A pool client as one request sees it: everything a `pg.PoolClient` has, until it is revoked. It is not the client
  * itself, and does not lead to it: that one goes on to other requests. Listeners are this request's own.
  */
-export class LeasedClient extends EventEmitter {
+export class LeasedClient extends QuietEmitter {
   readonly #name: string
-  readonly #giveBack: () => Promise<void>
-  #state: State
+  readonly #borrower: Borrower
+  /** Until it is revoked. */
+  #connection: PgConnection | undefined
+  #ending: Ending | undefined
   #inFlight: unknown
   #othersInFlight: unknown[] | undefined
 
-  constructor(name: string, connection: PgConnection, giveBack: () => Promise<void>) {
+  constructor(name: string, connection: PgConnection, borrower: Borrower) {
     super()
     this.#name = name
-    this.#giveBack = giveBack
-    this.#state = { kind: 'lent', connection }
+    this.#borrower = borrower
+    this.#connection = connection
   }
 
-  query(...query: unknown[]): unknown {
-    if (this.#state.kind === 'revoked') return this.#refuse(query, this.#state.reason('a query'))
-    const { connection } = this.#state
+  query(query: unknown, values?: unknown, callback?: unknown): unknown {
+    const connection = this.#connection
+    if (connection === undefined) return this.#refuse(query, [values, callback])
     const alone = connection.state !== 'busy'
-    const result: unknown = connection.query(...(query as [string]))
+    const result: unknown = connection.query(query as string, values as [], callback as () => void)
     if (alone) {
       this.#inFlight = result
       this.#othersInFlight = undefined
@@ -48,7 +49,7 @@ export class LeasedClient extends EventEmitter {
   release(destroy?: Error | boolean): void {
     const connection = this.#use('release()')
     if (destroy) connection.spoil()
-    void this.#giveBack()
+    void this.#borrower.giveBack()
   }
 
   async end(callback?: (error?: Error) => void): Promise<void> {
@@ -113,30 +114,31 @@ export class LeasedClient extends EventEmitter {
     if (this.listenerCount(event) > 0) this.emit(event, ...details)
   }
 
-  revoke(reason: (use: string) => Error): void {
-    if (this.#state.kind === 'revoked') return
+  revoke(ending: Ending | undefined): void {
     // What is running may be cancelled now, and nobody may be left to hear of it.
-    if (this.#state.connection.state === 'busy')
+    if (this.#connection?.state === 'busy')
       for (const query of [this.#inFlight, ...(this.#othersInFlight ?? [])]) silence(query)
-    this.#state = { kind: 'revoked', reason }
+    this.#ending = ending
+    this.#connection = undefined
     this.#inFlight = undefined
     this.#othersInFlight = undefined
   }
 
   #use(use: string): PgConnection {
-    if (this.#state.kind === 'revoked') throw this.#state.reason(use)
-    return this.#state.connection
+    if (this.#connection === undefined) throw endedError(this.#name, use, this.#ending)
+    return this.#connection
   }
 
   /** Fails a query as node-postgres fails one on a broken connection, in each of its forms. */
-  #refuse(query: unknown[], error: Error): unknown {
-    const [first] = query
-    const callback = query.find((part) => typeof part === 'function') as ((error: Error) => void) | undefined
-    const submittable = first as Submittable | null | undefined
-    if (typeof (first as { submit?: unknown } | null | undefined)?.submit === 'function') {
-      process.nextTick(() => submittable?.handleError?.(error, new EventEmitter()))
-      return first
+  #refuse(query: unknown, rest: unknown[]): unknown {
+    const error = endedError(this.#name, 'query()', this.#ending)
+    if (isSubmittable(query)) {
+      process.nextTick(() => query.handleError?.(error, new EventEmitter()))
+      return query
     }
+    const callback = [...rest, (query as { callback?: unknown } | null)?.callback].find(
+      (part): part is (error: Error) => void => typeof part === 'function',
+    )
     if (callback !== undefined) {
       process.nextTick(callback, error)
       return undefined
@@ -147,6 +149,9 @@ export class LeasedClient extends EventEmitter {
     return refused
   }
 }
+
+const isSubmittable = (query: unknown): query is Submittable =>
+  typeof query === 'object' && query !== null && 'submit' in query && typeof query.submit === 'function'
 
 const silence = (query: unknown): void => {
   if (query instanceof Promise) query.catch(ignore)

@@ -4,45 +4,53 @@ import type { Expiring, OpenScopes } from '../../../src/scope/open-scopes.ts'
 import { DatabaseConnectError } from '../errors.ts'
 import { backoff } from './backoff.ts'
 import type { PoolConnection, PoolDriver } from './driver.ts'
+import { type Acquired, type LeaseSettings, PooledLease } from './pooled-lease.ts'
 
 /** What an acquisition takes from its pool. */
-export interface AcquisitionSettings<P, L> {
+export interface AcquisitionSettings<P, L, M> {
   readonly driver: PoolDriver<P, L>
+  readonly leases: LeaseSettings<L, M>
   /** Milliseconds. */
   readonly acquireTimeout: number
   /** Those that wait. They share one timer, and one that waits a few milliseconds only sets none. */
-  readonly waiting: OpenScopes<Acquisition<P, L>>
+  readonly waiting: OpenScopes<Acquisition<P, L, M>>
   /** The error of a request that got no connection in time. */
   readonly busy: (waited: number) => Error
 }
 
 /** One request's way to a connection. */
-export class Acquisition<P, L> implements Expiring {
+export class Acquisition<P, L, M> implements Expiring {
   index = 0
   due: number | undefined
 
-  readonly #settings: AcquisitionSettings<P, L>
+  readonly #settings: AcquisitionSettings<P, L, M>
   readonly #pool: P
   readonly #request: LeaseRequest
-  readonly #done: (error: unknown, connection?: PoolConnection<L>) => void
-  readonly #started = performance.now()
+  readonly #acquired: Acquired | undefined
+  readonly #resolve: (lease: PooledLease<L, M>) => void
+  readonly #reject: (reason: unknown) => void
   #open = true
   #listens = false
+  #patience = 0
   #attempts = 0
   #refused = false
   #failure: unknown
   #retry: NodeJS.Timeout | undefined
 
   constructor(
-    settings: AcquisitionSettings<P, L>,
+    settings: AcquisitionSettings<P, L, M>,
     pool: P,
     request: LeaseRequest,
-    done: (error: unknown, connection?: PoolConnection<L>) => void,
+    acquired: Acquired | undefined,
+    resolve: (lease: PooledLease<L, M>) => void,
+    reject: (reason: unknown) => void,
   ) {
     this.#settings = settings
     this.#pool = pool
     this.#request = request
-    this.#done = done
+    this.#acquired = acquired
+    this.#resolve = resolve
+    this.#reject = reject
     settings.waiting.add(this)
     this.#checkOut()
   }
@@ -53,8 +61,8 @@ export class Acquisition<P, L> implements Expiring {
     if (signal.aborted) return 0
     this.#listens = true
     signal.addEventListener('abort', this)
-    const waited = performance.now() - this.#started
-    return Math.min(this.#settings.acquireTimeout - waited, deadline - Date.now())
+    this.#patience = Math.max(0, Math.min(this.#settings.acquireTimeout, deadline - Date.now()))
+    return this.#patience
   }
 
   handleEvent(): void {
@@ -64,22 +72,30 @@ export class Acquisition<P, L> implements Expiring {
   expire(): void {
     const { signal } = this.#request
     if (signal.aborted) this.fail(signal.reason)
-    else if (this.#failure === undefined) this.fail(this.#settings.busy(performance.now() - this.#started))
+    else if (this.#failure === undefined) this.fail(this.#settings.busy(this.#patience))
     else this.fail(this.#connectError('transient'))
   }
 
   /** Ends the wait. A connection that comes later goes back by itself. */
   fail(reason: unknown): void {
-    if (this.#end()) this.#done(reason)
+    if (this.#end()) this.#reject(reason)
   }
 
   #checkOut(): void {
     this.#attempts += 1
     this.#settings.driver.checkOut(this.#pool, (error, connection) => {
       if (connection === undefined) this.#failed(error)
-      else if (this.#end()) this.#done(undefined, connection)
+      else if (this.#end()) this.#lend(connection)
       else connection.checkIn('keep')
     })
+  }
+
+  #lend(connection: PoolConnection<L>): void {
+    try {
+      this.#resolve(new PooledLease(this.#settings.leases, this.#request, connection, this.#acquired))
+    } catch (error) {
+      this.#reject(error)
+    }
   }
 
   #failed(error: unknown): void {

@@ -1,21 +1,29 @@
+import { LeaseReleasedError, type LeaseRequest } from '../../../src/database-adapter.ts'
+import { RequestEndedError } from '../../../src/errors.ts'
+import type { Ending } from '../../../src/scope/scope.ts'
+
 /**
  * What is to be done with a connection that comes back: nothing (`clean`); its session was changed (`dirty`); a
  * transaction is open (`transaction`); something is running on it (`busy`); it can't be used any more (`broken`).
  */
 export type ConnectionState = 'clean' | 'dirty' | 'transaction' | 'busy' | 'broken'
 
-/** A client as one request sees it. */
-export interface Loan<L> {
-  readonly client: L
-  /** Makes every further use of the client fail with an error that names it. What is running goes on. */
-  revoke(reason: (use: string) => Error): void
-}
+/** Who has a connection, to be told when the client is given back. */
+export type Borrower = Pick<LeaseRequest, 'giveBack'>
+
+/** What a use of a client fails with after the lease has ended: with its request, or before it. */
+export const endedError = (database: string, use: string, ending: Ending | undefined): Error =>
+  ending === undefined
+    ? new LeaseReleasedError(database, use)
+    : new RequestEndedError(`${database} client`, ending.outcome)
 
 /** One physical connection of a driver's pool. */
 export interface PoolConnection<L> {
   readonly state: ConnectionState
-  /** Puts a face of one request's own before the connection. `giveBack` is called when the request returns it. */
-  lend(giveBack: () => Promise<void>): Loan<L>
+  /** The client as one request sees it. */
+  lend(borrower: Borrower): L
+  /** Makes every further use of that client fail with an {@link endedError}. What is running goes on. */
+  revoke(ending: Ending | undefined): void
   /** Resolves when nothing is running on it any more, or it is broken. Never rejects. */
   settled(): Promise<void>
   /** Has the server end what is running. Resolves when the server has been told for certain. */

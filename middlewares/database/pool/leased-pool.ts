@@ -3,9 +3,9 @@ import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { OpenScopes } from '../../../src/scope/open-scopes.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
-import { Acquisition } from './acquisition.ts'
-import type { PoolConnection, PoolDriver } from './driver.ts'
-import { type LeaseSettings, PooledLease } from './pooled-lease.ts'
+import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
+import type { PoolDriver } from './driver.ts'
+import type { Acquired, LeaseSettings, PooledLease } from './pooled-lease.ts'
 
 const closeBound = 1_000
 
@@ -30,23 +30,18 @@ type State<P> =
 export class LeasedPool<P, L, M> implements Database<M, P> {
   readonly name: string
   readonly #settings: PoolSettings<P, L, M>
-  readonly #waiting: OpenScopes<Acquisition<P, L>> = new OpenScopes()
+  readonly #waiting: OpenScopes<Acquisition<P, L, M>> = new OpenScopes()
   readonly #lent: OpenScopes<PooledLease<L, M>> = new OpenScopes()
-  readonly #acquisitions: ConstructorParameters<typeof Acquisition<P, L>>[0]
-  readonly #leases: LeaseSettings<L, M>
+  readonly #acquisitions: AcquisitionSettings<P, L, M>
   #state: State<P> = { kind: 'unopened' }
 
   constructor(settings: PoolSettings<P, L, M>) {
     const { driver, acquireTimeout } = settings
     this.name = driver.name
     this.#settings = settings
-    this.#acquisitions = {
-      driver,
-      acquireTimeout,
-      waiting: this.#waiting,
-      busy: (waited) => this.#busy(waited),
-    }
-    this.#leases = { ...settings, name: driver.name, lent: this.#lent }
+    const leases = { ...settings, name: driver.name, lent: this.#lent }
+    const busy = (waited: number): DatabaseBusyError => this.#busy(waited)
+    this.#acquisitions = { driver, leases, acquireTimeout, waiting: this.#waiting, busy }
   }
 
   get pool(): Promise<P> {
@@ -72,18 +67,10 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     return this.#state.closed
   }
 
-  #acquireFrom(pool: P, request: LeaseRequest, acquired: { readonly stack?: string } | undefined): Promise<Lease<M>> {
+  #acquireFrom(pool: P, request: LeaseRequest, acquired: Acquired | undefined): Promise<Lease<M>> {
     return new Promise((resolve, reject) => {
-      const done = (error: unknown, connection?: PoolConnection<L>): void => {
-        try {
-          if (connection === undefined) reject(error)
-          else resolve(new PooledLease(this.#leases, request, connection, acquired))
-        } catch (failure) {
-          reject(failure)
-        }
-      }
       if (request.signal.aborted) reject(request.signal.reason)
-      else new Acquisition(this.#acquisitions, pool, request, done)
+      else new Acquisition(this.#acquisitions, pool, request, acquired, resolve, reject)
     })
   }
 
@@ -136,7 +123,7 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   }
 }
 
-const stackOf = (above: (...args: never[]) => unknown): { readonly stack?: string } => {
+const stackOf = (above: (...args: never[]) => unknown): Acquired => {
   const acquired: { stack?: string } = {}
   Error.captureStackTrace(acquired, above)
   return acquired

@@ -1,12 +1,15 @@
 import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
-import { LeaseReleasedError } from '../../../src/database-adapter.ts'
-import { RequestEndedError } from '../../../src/errors.ts'
 import { runInBackground } from '../../../src/scope/background.ts'
 import type { Expiring, OpenScopes } from '../../../src/scope/open-scopes.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
-import type { Loan, PoolConnection } from './driver.ts'
+import type { PoolConnection } from './driver.ts'
 import type { Leak } from './leak.ts'
 import { type Reset, restore } from './restore.ts'
+
+/** Where a client was asked for. */
+export interface Acquired {
+  readonly stack?: string
+}
 
 /** What a lease takes from its pool. */
 export interface LeaseSettings<L, M> {
@@ -29,23 +32,21 @@ export class PooledLease<L, M> implements Lease<M>, Expiring {
   readonly #settings: LeaseSettings<L, M>
   readonly #request: LeaseRequest
   readonly #connection: PoolConnection<L>
-  readonly #loan: Loan<L>
-  readonly #acquired: { readonly stack?: string } | undefined
+  readonly #acquired: Acquired | undefined
   #state: 'lent' | 'followed' | 'ended' = 'lent'
 
   constructor(
     settings: LeaseSettings<L, M>,
     request: LeaseRequest,
     connection: PoolConnection<L>,
-    acquired: { readonly stack?: string } | undefined,
+    acquired: Acquired | undefined,
   ) {
     this.#settings = settings
     this.#request = request
     this.#connection = connection
     this.#acquired = acquired
-    this.#loan = connection.lend(request.giveBack)
     try {
-      this.client = settings.map(this.#loan.client)
+      this.client = settings.map(connection.lend(request))
     } catch (error) {
       connection.checkIn('keep')
       throw error
@@ -77,11 +78,7 @@ export class PooledLease<L, M> implements Lease<M>, Expiring {
     if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
     this.#state = 'ended'
     lent.remove(this)
-    this.#loan.revoke((use) =>
-      ending === undefined
-        ? new LeaseReleasedError(name, use)
-        : new RequestEndedError(`${name} client`, ending.outcome),
-    )
+    this.#connection.revoke(ending)
     if (this.#isReturnable) {
       this.#connection.checkIn('keep')
       return undefined
