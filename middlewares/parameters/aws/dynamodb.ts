@@ -15,7 +15,7 @@ export interface ItemAttribute {
 }
 
 const fetchAttribute = async (client: AwsClient, item: ItemAttribute, abortSignal: AbortSignal): Promise<Fetched> => {
-  const [{ GetItemCommand }, { marshall, unmarshall }] = await Promise.all([sdk(), marshalling()])
+  const [{ GetItemCommand }, { marshall }] = await Promise.all([sdk(), marshalling()])
   const command = new GetItemCommand({
     TableName: item.table,
     Key: marshall(item.key),
@@ -25,7 +25,17 @@ const fetchAttribute = async (client: AwsClient, item: ItemAttribute, abortSigna
   })
   const { Item } = await client.send(command, { abortSignal })
   const found = Item?.[item.attribute]
-  return found === undefined ? 'missing' : { raw: unmarshall({ found })['found'] }
+  return found === undefined ? 'missing' : { raw: await inJavaScript(found) }
+}
+
+const inJavaScript = async (found: unknown): Promise<unknown> => {
+  const { unmarshall } = await marshalling()
+  try {
+    return unmarshall({ found } as never)['found']
+  } catch {
+    // No cause: its message quotes the number.
+    throw new RangeError('It holds a number with more digits than a number in JavaScript has. Store it as a string.')
+  }
 }
 
 export const attributeFetcher = (client: AwsClient | undefined, item: ItemAttribute): Fetcher =>
