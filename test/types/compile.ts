@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { rmSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { afterAll } from '@jest/globals'
 
 const run = promisify(execFile)
 const project = resolve(import.meta.dirname, '../..')
@@ -20,12 +20,17 @@ const installed = [
 ]
 
 let emitting: Promise<string> | undefined
+const directories: string[] = []
+
+afterAll(async () => {
+  for (const directory of directories) await rm(directory, { recursive: true })
+})
 
 /** The package's declarations, as a build makes them, for all compilations of a test file. */
 const declarations = (): Promise<string> => {
   emitting ??= (async () => {
     const directory = await mkdtemp(join(tmpdir(), 'mmi-declarations-'))
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+    directories.push(directory)
     const options = ['-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--declarationMap', 'false']
     await run(join(project, 'node_modules/.bin/tsc'), [...options, '--outDir', directory], { cwd: project })
     return directory
