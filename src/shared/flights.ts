@@ -164,8 +164,6 @@ class SharedFlights<Answer> implements Flights<Answer>, Correspondent<Answer> {
   }
 
   readonly #renew = (): void => {
-    // Another worker may have taken over while this one could not renew.
-    this.#membership.drain()
     const keys = this.#table.keysOf(this.#self)
     if (keys.length === 0) {
       this.#stopRenewing()

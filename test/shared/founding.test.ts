@@ -99,6 +99,32 @@ describe('a temporary directory that', () => {
   })
 })
 
+// Which of two groups all agree on depends on names that are random, so it is tried more than once.
+test.each([1, 2, 3, 4])('workers that were led apart decide under one lock again, time %d', async () => {
+  const base = ownTmp()
+  const members = new Members({ lease: 5_000, env: { TMPDIR: base } })
+  const old = await members.start()
+  await old.claim([])
+  await old.settle(['old'], 1)
+  const blocked = old.block()
+  await until(() => members.counters.arrived === 1)
+  rmSync(join(base, directoryName), { recursive: true })
+  const [leader, follower] = (await members.startMany(2)) as [Member, Member]
+  await leader.claim([])
+  await follower.claim([])
+  members.counters.letGo()
+  await blocked
+  while ((await leader.cached()).length === 0);
+
+  const deciding = follower.claimSlowly([])
+  await until(() => members.counters.arrived === 2)
+  const [one, another] = await Promise.all([old.claim([]), leader.claim([])])
+  expect(one.took).toBeGreaterThan(50)
+  expect(another.took).toBeGreaterThan(50)
+  members.counters.letGo()
+  await deciding
+})
+
 const entriesIn = (base: string): string[] => readdirSync(join(base, directoryName))
 
 test('nothing is opened before the first claim', async () => {

@@ -86,6 +86,25 @@ test('an owner keeps its claim for as long as its event loop turns', async () =>
   expect(await other?.claim(['a'])).toMatchObject({ mine: ['a'] })
 })
 
+test('a worker that was blocked while it waits hears of the renewals before it judges the lease', async () => {
+  const members = new Members()
+  const [owner, waiting, watching] = (await startWithOwner(members, 2)) as [Member, Member, Member]
+  const blocked = waiting.block()
+  await until(() => members.counters.arrived === 1)
+  for (const key of ['x', 'y']) {
+    const dying = await members.start()
+    await dying.claim([key])
+    await dying.terminate()
+    await watching.claim([key])
+    await watching.wait(key)
+  }
+  members.counters.letGo()
+  await blocked
+  expect(await waiting.claim(['a'])).toMatchObject({ mine: [], others: ['a'] })
+  await owner.settle(['a'], 1)
+  await waiting.wait('a')
+})
+
 test('a worker that dies while it decides keeps nobody from deciding', async () => {
   const members = new Members({ lease: 5_000 })
   const [dying, ...others] = await members.startMany(4)
