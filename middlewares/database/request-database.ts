@@ -2,7 +2,7 @@ import type { Database, Lease, LeaseRequest } from '../../src/database-adapter.t
 import { LeaseReleasedError } from '../../src/database-adapter.ts'
 import { RequestEndedError } from '../../src/errors.ts'
 import type { ReleaseOwner } from '../../src/scope/release-stack.ts'
-import type { ReleaseEnding, Scope } from '../../src/scope/scope.ts'
+import type { Outcome, ReleaseEnding, Scope } from '../../src/scope/scope.ts'
 import type { Db } from './database.ts'
 
 type RequestScope = Scope & ReleaseOwner
@@ -70,6 +70,7 @@ export class RequestDatabase<L, P> implements Db<L, P> {
   }
 
   client(): Promise<L> {
+    if (this.#scope.outcome !== undefined) return this.#refuse(this.#scope.outcome)
     if (this.#client === undefined) {
       this.#first = new RequestLease(this, this.#scope)
       this.#client = this.#take(this.#first)
@@ -78,6 +79,7 @@ export class RequestDatabase<L, P> implements Db<L, P> {
   }
 
   acquire(): Promise<L> {
+    if (this.#scope.outcome !== undefined) return this.#refuse(this.#scope.outcome)
     return this.#take(new RequestLease(this, this.#scope))
   }
 
@@ -96,11 +98,6 @@ export class RequestDatabase<L, P> implements Db<L, P> {
   }
 
   #take(lease: RequestLease<L>): Promise<L> {
-    const { outcome } = this.#scope
-    if (outcome !== undefined) {
-      this.forget(lease)
-      return Promise.reject(new RequestEndedError(`${this.#database.name} client`, outcome))
-    }
     this.#leases ??= []
     this.#leases.push(lease)
     const client = this.#database.acquire(lease).then(
@@ -116,5 +113,11 @@ export class RequestDatabase<L, P> implements Db<L, P> {
       },
     )
     return client
+  }
+
+  #refuse(outcome: Outcome): Promise<never> {
+    const refused = Promise.reject(new RequestEndedError(`${this.#database.name} client`, outcome))
+    refused.catch(ignore)
+    return refused
   }
 }

@@ -6,6 +6,7 @@ import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.t
 import { sendCancelRequest } from './cancel.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
 import { LeasedClient } from './leased-client.ts'
+import { ReportedSettings } from './reported-settings.ts'
 import { resetSession, type Trace, traceOf } from './session.ts'
 
 /** What every connection of one pool is opened with. */
@@ -52,6 +53,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     #activity: 'connecting' | 'idle' | 'busy' | 'broken' = 'connecting'
     #status = 'I'
     #trace: Trace = 'none'
+    readonly #settings = new ReportedSettings()
     #expires = Number.POSITIVE_INFINITY
     #borrower: LeasedClient | undefined
     #idle: PromiseWithResolvers<void> | undefined
@@ -64,11 +66,11 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
         this.#status = message.status
         if (this.#activity !== 'connecting') return
         this.#activity = 'idle'
+        this.#settings.begin()
         this.#expires = performance.now() + jittered(maxLifetime)
       })
-      // The server reports some settings as they change, also those that a function has changed.
-      this.connection.on('parameterStatus', () => {
-        if (this.#activity !== 'connecting') this.#leave('resettable')
+      this.connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
+        this.#settings.note(message.parameterName, message.parameterValue)
       })
       this.on('drain', () => {
         if (this.#activity === 'busy') this.#activity = 'idle'
@@ -115,7 +117,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
         case 'idle':
           if (this.#status !== 'I') return 'transaction'
           if (this.#trace === 'lasting') return 'broken'
-          return this.#trace === 'none' ? 'clean' : 'dirty'
+          return this.#trace === 'none' && !this.#settings.changed ? 'clean' : 'dirty'
         case 'busy':
           return 'busy'
         case 'connecting':

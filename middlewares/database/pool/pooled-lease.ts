@@ -99,6 +99,9 @@ export class PooledLease<L, M> implements Lease<M>, Expiring {
 
   #report(leak: Pick<Leak, 'kind' | 'action'>, ending: Ending | undefined): void {
     const { name, onLeak } = this.#settings
-    onLeak({ ...leak, database: name, outcome: ending?.outcome, stack: this.#acquired?.stack })
+    onLeak({ ...leak, database: name, outcome: ending?.outcome, stack: callsOf(this.#acquired) })
   }
 }
+
+/** The calls alone, without the line that names an error. */
+const callsOf = (acquired: Acquired | undefined): string | undefined => acquired?.stack?.replace(/^.*\n/, '')

@@ -4,7 +4,7 @@ import type { PoolConnection } from './driver.ts'
 import type { Leak } from './leak.ts'
 
 /** How long a query may still take that nobody has awaited. */
-const unawaitedGrace = 1_000
+const unawaitedGrace = 500
 /** How long the server has for what takes one round trip. */
 const roundTrip = 1_000
 /** How long a cancelled query has to end; another one may have been waiting behind it. */
