@@ -30,11 +30,12 @@ export interface ParametersOptions<V extends ParameterSources = ParameterSources
   client?: object | readonly object[]
 }
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+
 const rules: Rules<ParametersOptions> = {
   values: required({
     expected: 'an object of sources, as in { bucket: ssm("/orders/bucket") }, or a function that returns one',
-    accepts: (value) =>
-      typeof value === 'function' || (typeof value === 'object' && value !== null && !Array.isArray(value)),
+    accepts: (value) => typeof value === 'function' || isObject(value),
   }),
   contextKey: { expected: 'a non-empty string', accepts: (value) => typeof value === 'string' && value !== '' },
   prefetch: aBoolean,
@@ -44,7 +45,7 @@ const rules: Rules<ParametersOptions> = {
 }
 
 const checkSources = (sources: ParameterSources): void => {
-  if (typeof sources !== 'object' || sources === null)
+  if (!isObject(sources))
     throw invalidOption('parameters()', 'values', 'a function that returns an object of sources', sources)
   for (const [name, source] of Object.entries(sources))
     if (!isSource(source))
@@ -105,12 +106,12 @@ export const parameters = <
     ...defaults
   } = checkOptions<ParametersOptions>('parameters()', rules, options as unknown as ParametersOptions)
   checkCacheOptions('parameters()', defaults)
-  const readerOf = (sources: ParameterSources): ValuesReader<V> => {
+  const readerOf = (sources: ParameterSources, lasting = false): ValuesReader<V> => {
     checkSources(sources)
-    return new ValuesReader(withDefaults(sources as V, defaults))
+    return new ValuesReader(withDefaults(sources as V, defaults), lasting)
   }
   if (typeof values !== 'function') {
-    const reader = readerOf(values)
+    const reader = readerOf(values, true)
     if (prefetch) reader.prefetch()
     return valueMiddleware('parameters', contextKey as K, ({ context }) => reader.read(context))
   }

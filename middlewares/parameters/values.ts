@@ -24,9 +24,12 @@ export class ValuesReader<V extends Sources> implements HitCounter {
   hits = 0
   readonly #cached: readonly (readonly [name: string, source: CachedSource<unknown>])[]
   readonly #others: readonly (readonly [name: string, source: Source<unknown>])[]
+  readonly #lasting: boolean
   #kept: Kept<Values<V>> | undefined
 
-  constructor(sources: V) {
+  /** @param lasting - whether it is read more than once, so that what was read is worth keeping. */
+  constructor(sources: V, lasting: boolean) {
+    this.#lasting = lasting
     const named = Object.entries(sources)
     this.#cached = named.filter((pair): pair is [string, CachedSource<unknown>] => pair[1] instanceof CachedSource)
     this.#others = named.filter(([, source]) => !(source instanceof CachedSource))
@@ -81,6 +84,7 @@ export class ValuesReader<V extends Sources> implements HitCounter {
     const cached = this.#cached.map(([name], index) => [name, handOut(served(readings[index] as Reading))] as const)
     const values = Object.freeze(Object.fromEntries([...cached, ...others])) as Values<V>
     if (
+      this.#lasting &&
       others.length === 0 &&
       readings.every((reading) => reading.state === 'fresh' && !reading.value.copied && !reading.refresh)
     )
