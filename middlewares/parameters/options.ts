@@ -71,10 +71,19 @@ export type Transform = 'json' | 'binary' | ((raw: never) => unknown)
 /** A transform of the whole, or of every value in it. */
 export type AnyTransform = Transform | { readonly each: Transform }
 
+/** A function that is bound, or written in C++, does not show its text. */
+const nativeText = /\{ \[native code\] \}$/
+
+const readTheSame = (one: unknown, other: unknown): boolean =>
+  typeof one === 'function' &&
+  typeof other === 'function' &&
+  String(one) === String(other) &&
+  !nativeText.test(String(one))
+
 /** Whether two sources make the same of what is fetched. A function that is written anew for each request is the same if it reads the same. */
 export const areSame = (one: AnyTransform | undefined, other: AnyTransform | undefined): boolean => {
   if (typeof one === 'object' && typeof other === 'object') return areSame(one.each, other.each)
-  return one === other || (typeof one === 'function' && typeof other === 'function' && String(one) === String(other))
+  return one === other || readTheSame(one, other)
 }
 
 export const aTransform: Rule = {
