@@ -37,14 +37,17 @@ export const landing = async (
   limits: readonly WaitLimit[],
 ): Promise<void> => {
   const signals = limits.flatMap(({ signal }) => signal ?? [])
-  for (const signal of signals) signal.throwIfAborted()
   const remaining = Math.min(...limits.map((limit) => limit.remaining))
   const given = Promise.withResolvers<never>()
   const giveUp = (): void => given.reject(new ParameterTimeoutError(names()))
   const timer = remaining > longest ? undefined : setTimeout(giveUp, Math.max(0, remaining))
   const abort = (event: Event): void => given.reject((event.target as AbortSignal).reason)
-  for (const signal of signals) signal.addEventListener('abort', abort)
+  for (const signal of signals) {
+    if (signal.aborted) given.reject(signal.reason)
+    signal.addEventListener('abort', abort)
+  }
   try {
+    // Also of a wait that is over before it has begun, the rejections of what is waited for have to be taken.
     await Promise.race([Promise.all(flights), given.promise])
   } finally {
     clearTimeout(timer)
