@@ -27,10 +27,10 @@ export class DatabaseConnectError extends ManagedError<{
 }
 
 const reasonOf = (cause: unknown): string => {
-  if (!(cause instanceof Error)) return String(cause)
+  const { message, errors } = cause as Partial<AggregateError>
   // What Node.js says of a host with several addresses.
-  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join(', ')
-  return cause.message
+  if (message === '' && errors !== undefined) return errors.map(reasonOf).join(', ')
+  return message ?? String(cause)
 }
 
 /**

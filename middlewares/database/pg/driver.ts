@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type pg from 'pg'
 import type { CredentialStore } from '../credentials.ts'
 import { loadDriver } from '../load-driver.ts'
@@ -60,8 +59,10 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   }
 
   async close(pool: pg.Pool, deadline: number): Promise<void> {
-    const ended = Promise.all([pool.end(), ...Array.from(this.#open, (connection) => once(connection, 'end'))])
+    const ended = Promise.all([pool.end(), ...Array.from(this.#open, endOf)])
     if (await doneWithin(Math.max(0, deadline - Date.now()), ended)) return
     for (const connection of this.#open) connection.destroy()
   }
 }
+
+const endOf = (connection: PgConnection): Promise<void> => new Promise((resolve) => connection.once('end', resolve))

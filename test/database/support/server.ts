@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
@@ -111,5 +112,8 @@ export const failureOf = async (action: () => unknown): Promise<unknown> => {
 /** Asks until it is true; fails after a bound. */
 export const until = async (condition: () => Promise<boolean>, bound = 5_000): Promise<void> => {
   const end = performance.now() + bound
-  while (!(await condition())) if (performance.now() > end) throw new Error(`Not true within ${bound} ms: ${condition}`)
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`Not true within ${bound} ms: ${condition}`)
+    await setImmediate()
+  }
 }

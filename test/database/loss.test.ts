@@ -1,0 +1,119 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { barrier, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import { handlerOf, testServer, until } from './support/server.ts'
+
+jest.setTimeout(30_000)
+
+const server = testServer()
+const fatal: unknown[] = []
+const note = (error: unknown): void => void fatal.push(error)
+
+beforeEach(() => {
+  process.on('uncaughtException', note).on('unhandledRejection', note)
+})
+
+afterEach(() => {
+  process.off('uncaughtException', note).off('unhandledRejection', note)
+  expect(fatal.splice(0)).toEqual([])
+})
+
+const killAll = (): Promise<unknown> =>
+  server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pool-under-test'")
+
+const events = Array.from({ length: 64 }, (_, event) => event)
+
+describe('when every connection is killed', () => {
+  test('while 64 requests query, all are answered and the next 64 are right', async () => {
+    const db = server.pool({ connections: 16, onError: () => {} })
+    const slow = handlerOf(
+      db,
+      async (db, _event: number) => (await (await db.client()).query('SELECT pg_sleep(0.3)')).rowCount,
+    )
+    const answers = invokeConcurrently(slow, events)
+    await until(async () => (await server.sessions()).filter(({ state }) => state === 'active').length === 16)
+    await killAll()
+    const results = await answers
+    expect(results).toHaveLength(64)
+    const failed = results.filter(({ status }) => status === 'rejected')
+    expect(failed.length).toBeGreaterThan(0)
+    expect(failed.length).toBeLessThanOrEqual(16)
+    const quick = handlerOf(
+      db,
+      async (db, event: number) => (await (await db.client()).query('SELECT $1::int AS event', [event])).rows[0].event,
+    )
+    await expect(invokeConcurrently(quick, events)).resolves.toEqual(
+      events.map((value) => ({ status: 'fulfilled', value })),
+    )
+  })
+
+  test('between two queries of a request, the second fails and no other request notices', async () => {
+    const db = server.pool({ connections: 2, onError: () => {} })
+    const meet = barrier(2)
+    const handler = handlerOf(db, async (db) => {
+      const client = await db.client()
+      await client.query('SELECT 1')
+      await meet()
+      await meet()
+      return client.query('SELECT 1')
+    })
+    const answer = invoke(handler, undefined)
+    await meet()
+    await killAll()
+    await wait(20)
+    await meet()
+    await expect(answer).rejects.toThrow(/not queryable|terminat/)
+    await expect(
+      invoke(
+        handlerOf(db, async (db) => (await (await db.client()).query('SELECT 1 AS one')).rows),
+        undefined,
+      ),
+    ).resolves.toEqual([{ one: 1 }])
+  })
+
+  test('while they are idle, onError is told and the next requests are right', async () => {
+    const errors: Error[] = []
+    const db = server.pool({ connections: 4, onError: (error) => errors.push(error) })
+    const handler = handlerOf(
+      db,
+      async (db, _event: number) => (await (await db.client()).query('SELECT pg_sleep(0.01)')).rowCount,
+    )
+    await invokeConcurrently(handler, events.slice(0, 4))
+    await killAll()
+    await until(async () => errors.length === 4)
+    const results = await invokeConcurrently(handler, events)
+    expect(results.filter(({ status }) => status === 'rejected')).toEqual([])
+  })
+
+  test('listeners of the request hear of it', async () => {
+    const db = server.pool({ connections: 1, onError: () => {} })
+    const meet = barrier(2)
+    const handler = handlerOf(db, async (db) => {
+      const client = await db.client()
+      const heard = new Promise((resolve) => client.once('error', resolve))
+      await meet()
+      return ((await heard) as Error).message
+    })
+    const answer = invoke(handler, undefined)
+    await meet()
+    await killAll()
+    await expect(answer).resolves.toMatch(/terminat/)
+  })
+})
+
+test('a server that restarts under load fails only what was running, and serves within a second of its return', async () => {
+  const db = server.pool({ connections: 8, onError: () => {} })
+  const handler = handlerOf(
+    db,
+    async (db, _event: number) => (await (await db.client()).query('SELECT 1 AS one')).rows[0].one,
+  )
+  await invokeConcurrently(handler, events)
+  await server.postgres.halt()
+  const during = invokeConcurrently(handler, events, { timeout: 10_000 })
+  await wait(700)
+  const returned = performance.now()
+  await server.postgres.resume()
+  const results = await during
+  expect(performance.now() - returned).toBeLessThan(1_000)
+  expect(results).toEqual(events.map(() => ({ status: 'fulfilled', value: 1 })))
+})
