@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { ParameterTransformError } from '../errors.ts'
 import type { AnyTransform } from '../options.ts'
 
@@ -36,20 +37,7 @@ const isText = (raw: unknown): boolean => typeof raw === 'string' || raw instanc
  */
 export const applyTransform = (source: string, transform: AnyTransform | undefined, raw: unknown): unknown => {
   if (typeof transform === 'object') return applyToEach(source, transform.each, raw as object)
-  if (typeof transform === 'function') {
-    try {
-      return transform(raw as never)
-    } catch (error) {
-      if (error instanceof ParameterTransformError) throw error
-      const thrown = error instanceof Error ? error.name : typeof error
-      throw new ParameterTransformError(
-        source,
-        transform.name || 'function',
-        `its transform threw ${thrown}`,
-        'Correct the stored value or the transform.',
-      )
-    }
-  }
+  if (typeof transform === 'function') return applyFunction(source, transform as (raw: unknown) => unknown, raw)
   if (transform === undefined) return raw
   if (!isText(raw))
     throw new ParameterTransformError(
@@ -66,6 +54,31 @@ export const applyTransform = (source: string, transform: AnyTransform | undefin
     default:
       return transform satisfies never
   }
+}
+
+const applyFunction = (source: string, transform: (raw: unknown) => unknown, raw: unknown): unknown => {
+  const name = transform.name || 'function'
+  let value: unknown
+  try {
+    value = transform(raw)
+  } catch (error) {
+    if (error instanceof ParameterTransformError) throw error
+    const thrown = error instanceof Error ? error.name : typeof error
+    throw new ParameterTransformError(
+      source,
+      name,
+      `its transform threw ${thrown}`,
+      'Correct the stored value or the transform.',
+    )
+  }
+  if (!types.isPromise(value)) return value
+  value.catch(() => {})
+  throw new ParameterTransformError(
+    source,
+    name,
+    'its transform returned a promise',
+    'Make it synchronous, or await in a loader() instead.',
+  )
 }
 
 const applyToEach = (source: string, transform: AnyTransform, values: object): object =>
