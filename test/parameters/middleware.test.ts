@@ -208,28 +208,4 @@ describe('a wait', () => {
     for (let time = 0; time < 20; time++) await ownSource().source.get({ signal })
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
-
-  test("of a request whose signal has aborted rejects nothing of a foreign source's", async () => {
-    const foreign: Source<never> = {
-      get: () => Promise.reject(new Error('foreign')),
-      peek: () => undefined,
-      refresh: never,
-    }
-    const unhandled: unknown[] = []
-    const note = (error: unknown): void => void unhandled.push(error)
-    process.on('unhandledRejection', note)
-    const nested = middy()
-      .use(parameters({ values: { foreign } }))
-      .handler(async () => 'done')
-    const reason = Promise.withResolvers<unknown>()
-    const zombie = middy(managed()).handler(async (event, context, { signal }) => {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      reason.resolve(await failureOf(() => nested(event, context as never)))
-    })
-    await failureOf(() => invoke(zombie, {}, { timeout: 60 }))
-    expect(await reason.promise).not.toMatchObject({ message: 'foreign' })
-    await new Promise(setImmediate)
-    process.off('unhandledRejection', note)
-    expect(unhandled).toEqual([])
-  })
 })

@@ -54,18 +54,6 @@ test('one that answers after its timeout changes nothing', async () => {
   expect(source.peek()).toBeUndefined()
 })
 
-test('one that rejects after its timeout is no unhandled rejection', async () => {
-  const late = Promise.withResolvers<string>()
-  const source = loader(randomUUID(), () => late.promise, { timeout: 5 })
-  await failureOf(() => source.get())
-  const unhandled = jest.fn()
-  process.once('unhandledRejection', unhandled)
-  late.reject(new Error('late'))
-  await new Promise(setImmediate)
-  process.off('unhandledRejection', unhandled)
-  expect(unhandled).not.toHaveBeenCalled()
-})
-
 test.each([
   ['undefined', undefined],
   ['null', null],
@@ -110,6 +98,14 @@ test('a transform makes the value of what was loaded', async () => {
 test('the namespace of a module is a value', async () => {
   const source = loader(randomUUID(), () => import('../fixtures/failure.ts'))
   expect((await source.get()).failureOf).toBe(failureOf)
+})
+
+test('a transform that returns a promise is an error that says what to do', async () => {
+  const source = loader(randomUUID(), () => 'x', { transform: async (text) => text })
+  const error = await failureOf(() => source.get())
+  expect(error).toMatchObject({ code: 'PARAMETER_TRANSFORM' })
+  expect(error.message).toContain('its transform returned a promise')
+  expect(error.message).toContain('Make it synchronous, or await in a loader() instead.')
 })
 
 test('one that something has been thrown in that is no error says what', async () => {
