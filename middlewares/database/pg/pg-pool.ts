@@ -51,7 +51,12 @@ export interface PgPoolOptions {
   onError?: (error: Error) => void
 }
 
-const rules: Rules<PgPoolOptions & { map?: unknown }> = {
+interface Mapped<L> {
+  /** What each request gets in place of the client: an instance of Kysely or Drizzle, or what you like. */
+  map?: (client: pg.PoolClient) => L
+}
+
+const rules: Rules<PgPoolOptions & Mapped<unknown>> = {
   connections: required(aBudget),
   config: {
     expected: 'an object without max, min, Client, maxLifetimeSeconds and connectionTimeoutMillis',
@@ -101,12 +106,7 @@ const logIdleError = (error: Error): void =>
  *   })
  * ```
  */
-export function pgPool(options: PgPoolOptions): Database<pg.PoolClient, pg.Pool>
-/** The same, with what `map` makes of each client in its place: an instance of Kysely or Drizzle, or what you like. */
-export function pgPool<M>(options: PgPoolOptions & { map: (client: pg.PoolClient) => M }): Database<M, pg.Pool>
-export function pgPool(
-  options: PgPoolOptions & { map?: (client: pg.PoolClient) => unknown },
-): Database<unknown, pg.Pool> {
+export const pgPool = <L = pg.PoolClient>(options: PgPoolOptions & Mapped<L>): Database<L, pg.Pool> => {
   const {
     connections,
     config = {},
@@ -118,8 +118,8 @@ export function pgPool(
     stacks = false,
     onLeak = logLeak,
     onError = logIdleError,
-    map = (client) => client,
-  } = checkOptions<PgPoolOptions & { map?: (client: pg.PoolClient) => unknown }>('pgPool()', rules, options)
+    map = (client) => client as L,
+  } = checkOptions<PgPoolOptions & Mapped<L>>('pgPool()', rules, options)
   const share = shareOf('pgPool()', connections)
   const driver = new PgDriver({
     name: 'pgPool()',

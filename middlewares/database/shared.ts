@@ -1,0 +1,1 @@
+export { type SharedClientOptions, sharedClient } from './shared/shared-client.ts'

@@ -1,0 +1,147 @@
+import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
+import { aFunction, checkOptions, longestTimer, type Rules, required, text } from '../../../src/options.ts'
+import { onShutdown } from '../../../src/runtime/shutdown.ts'
+import { describeBudget } from '../budget.ts'
+import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
+import { doneWithin } from '../pool/bounded.ts'
+
+const closeBound = 1_000
+
+/** What `sharedClient()` takes. */
+export interface SharedClientOptions<C> {
+  /** Opens the client. Called when a request first asks for it, and again after it failed or the client is of no more use. */
+  open: () => C | Promise<C>
+  /** Closes the client at the end of the environment. @defaultValue nothing is done */
+  close?: (client: C) => unknown
+  /** Whether the client can still be used; one that can't is replaced, without being closed. @defaultValue always */
+  isUsable?: (client: C) => boolean
+  /** How messages call it. @defaultValue 'sharedClient()' */
+  name?: string
+}
+
+type State<C> =
+  | { readonly kind: 'unopened' }
+  | { readonly kind: 'opening'; readonly client: Promise<C> }
+  | { readonly kind: 'open'; readonly client: C; readonly unregister: () => void }
+  | { readonly kind: 'closed'; readonly closed: Promise<void> }
+
+const rules: Rules<SharedClientOptions<unknown>> = {
+  open: required(aFunction),
+  close: aFunction,
+  isUsable: aFunction,
+  name: text,
+}
+
+/**
+ * One client for all requests of a worker, opened when first asked for: for drivers made for that, such as those of
+ * Redis, MongoDB or OpenSearch. It has no session of a request's own, so that nothing is taken back at the end.
+ *
+ * @throws TypeError for an unknown option or one of the wrong type.
+ *
+ * @example
+ * ```ts
+ * import { createServer, type Server } from 'node:net'
+ * import middy from '@middy/core'
+ * import { managed } from 'middy-managed-instances'
+ * import { database } from 'middy-managed-instances/database'
+ * import { sharedClient } from 'middy-managed-instances/database/shared'
+ *
+ * // In place of createClient() of redis, or new MongoClient().
+ * const server = sharedClient<Server>({ open: () => createServer().listen(0), close: (server) => server.close() })
+ *
+ * export const handler = middy(managed())
+ *   .use(database({ db: server, contextKey: 'server' }))
+ *   .handler(async (_event, { server }) => (await server.client()).listening)
+ * ```
+ */
+export const sharedClient = <C>(options: SharedClientOptions<C>): Database<C, C> =>
+  new SharedClient(checkOptions<SharedClientOptions<C>>('sharedClient()', rules, options))
+
+class SharedClient<C> implements Database<C, C> {
+  readonly name: string
+  readonly #options: SharedClientOptions<C>
+  #state: State<C> = { kind: 'unopened' }
+
+  constructor(options: SharedClientOptions<C>) {
+    this.name = options.name ?? 'sharedClient()'
+    this.#options = options
+  }
+
+  get pool(): Promise<C> {
+    const client = this.#open()
+    client.catch(() => {})
+    return client
+  }
+
+  async acquire({ signal, deadline }: LeaseRequest): Promise<Lease<C>> {
+    signal.throwIfAborted()
+    const client = await within(this.#open(), signal, deadline, this.name)
+    return { client, end: () => undefined }
+  }
+
+  async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
+    return describeBudget(this.name, 1, environments, undefined)
+  }
+
+  close({ deadline = Date.now() + closeBound }: CloseOptions = {}): Promise<void> {
+    if (this.#state.kind !== 'closed') this.#state = { kind: 'closed', closed: this.#close(this.#state, deadline) }
+    return this.#state.closed
+  }
+
+  async #open(): Promise<C> {
+    const state = this.#state
+    switch (state.kind) {
+      case 'open':
+        if (this.#options.isUsable?.(state.client) ?? true) return state.client
+        state.unregister()
+        break
+      case 'opening':
+        return state.client
+      case 'closed':
+        throw new DatabaseClosedError(this.name)
+      case 'unopened':
+        break
+      default:
+        return state satisfies never
+    }
+    const client = this.#opened()
+    this.#state = { kind: 'opening', client }
+    return client
+  }
+
+  async #opened(): Promise<C> {
+    try {
+      const client = await this.#options.open()
+      // Closed meanwhile: that waits for this, and closes it.
+      if (this.#state.kind === 'opening') {
+        const unregister = onShutdown(this.name, (shutdown) => this.close(shutdown))
+        this.#state = { kind: 'open', client, unregister }
+      }
+      return client
+    } catch (error) {
+      if (this.#state.kind === 'opening') this.#state = { kind: 'unopened' }
+      throw error
+    }
+  }
+
+  async #close(state: State<C>, deadline: number): Promise<void> {
+    if (state.kind === 'open') state.unregister()
+    if (state.kind !== 'open' && state.kind !== 'opening') return
+    const closing = (async () => this.#options.close?.(await state.client))()
+    await doneWithin(Math.max(0, deadline - Date.now()), closing)
+  }
+}
+
+/** What others may be waiting for too: only this request's wait ends. */
+const within = async <T>(opening: Promise<T>, signal: AbortSignal, deadline: number, name: string): Promise<T> => {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  const wait = Math.min(Math.max(0, deadline - Date.now()), longestTimer)
+  try {
+    if (await doneWithin(wait, Promise.race([opening, aborted]))) return await opening
+    throw new DatabaseBusyError({ database: name, waited: wait, lent: 0, connections: 1 })
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

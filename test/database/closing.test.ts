@@ -1,0 +1,95 @@
+import { describe, expect, test } from '@jest/globals'
+import { barrier, invoke } from 'middy-managed-instances/testing'
+import { failureOf, handlerOf, testServer, until } from './support/server.ts'
+
+const server = testServer()
+
+describe('close()', () => {
+  test('ends every idle connection before it resolves', async () => {
+    const db = server.pool()
+    await invoke(
+      handlerOf(db, async (db) => (await db.client()).query('SELECT 1')),
+      undefined,
+    )
+    await db.close()
+    await until(async () => (await server.sessions()).length === 0)
+  })
+
+  test('lets a request that holds a client finish', async () => {
+    const db = server.pool({ connections: 1 })
+    const meet = barrier(2)
+    const answer = invoke(
+      handlerOf(db, async (db) => {
+        const client = await db.client()
+        await meet()
+        return (await client.query('SELECT 1 AS one FROM pg_sleep(0.05)')).rows
+      }),
+      undefined,
+    )
+    await meet()
+    await db.close({ deadline: Date.now() + 5_000 })
+    await expect(answer).resolves.toEqual([{ one: 1 }])
+    expect(await server.sessions()).toEqual([])
+  })
+
+  test('is bounded while a client is out, whose connection it breaks off', async () => {
+    const db = server.pool({ connections: 1 })
+    const meet = barrier(2)
+    const answer = invoke(
+      handlerOf(db, async (db) => {
+        const client = await db.client()
+        await meet()
+        return failureOf(() => client.query('SELECT pg_sleep(60)'))
+      }),
+      undefined,
+    )
+    await meet()
+    const started = performance.now()
+    await db.close({ deadline: Date.now() + 100 })
+    expect(performance.now() - started).toBeLessThan(400)
+    expect((await answer) as Error).toMatchObject({ message: expect.stringContaining('terminated') })
+  })
+
+  test('ends every wait, and no client is to be had any more', async () => {
+    const db = server.pool({ connections: 1 })
+    const meet = barrier(2)
+    const answer = invoke(
+      handlerOf(db, async (db) => {
+        await db.client()
+        const waiting = failureOf(() => db.acquire())
+        await meet()
+        return waiting
+      }),
+      undefined,
+    )
+    await meet()
+    const closed = db.close()
+    expect(await answer).toMatchObject({ code: 'DATABASE_CLOSED' })
+    await closed
+    await db.close()
+    expect(
+      await failureOf(() =>
+        invoke(
+          handlerOf(db, (db) => db.client()),
+          undefined,
+        ),
+      ),
+    ).toMatchObject({
+      code: 'DATABASE_CLOSED',
+      message: expect.stringContaining('Close it only when no more requests come'),
+    })
+  })
+
+  test('before anything was opened does nothing', async () => {
+    await server.pool().close()
+    expect(await server.sessions()).toEqual([])
+  })
+})
+
+test('describe() counts workers, connections and environments against the server', async () => {
+  const db = server.pool({ connections: 8 })
+  await expect(db.describe({ environments: 20 })).resolves.toBe(
+    "pgPool(): 1 worker x 8 connections x 20 environments = 160 connections of the server's max_connections 100, 60 too many",
+  )
+  await expect(db.describe()).resolves.toContain('= 8 connections')
+})
