@@ -1,5 +1,5 @@
 import type { SourceOptions, Stubbable } from '../../src/source.ts'
-import { entryOf, fetchSoon, noteChange } from './cache/cache.ts'
+import { entryOf, fetchSoon, setStub, stubOf } from './cache/cache.ts'
 import type { Entry, Reading } from './cache/entry.ts'
 import { handOut, type Shareable, share } from './cache/immutable.ts'
 import { type AnyTransform, type CacheOptions, type Policy, resolvePolicy } from './options.ts'
@@ -22,6 +22,8 @@ export class CachedSource<T> implements Stubbable<T> {
   readonly policy: Policy
   readonly #transform: AnyTransform | undefined
   readonly #withDefaults: (defaults: SourceDefaults) => CachedSource<T>
+  /** The source as it was given, if the defaults of a middleware have made it ask another client. */
+  #given: CachedSource<T> | undefined
 
   /** @param withDefaults - makes the same source with options that it has not been given. */
   constructor(origin: Origin, settings: SourceSettings, withDefaults: (defaults: SourceDefaults) => CachedSource<T>) {
@@ -35,13 +37,17 @@ export class CachedSource<T> implements Stubbable<T> {
 
   /** What this worker knows of it. To be asked for once per read: an entry that many others push out is not found again. */
   get entry(): Entry {
+    const stub = stubOf(this.origin.key) ?? (this.#given && stubOf(this.#given.origin.key))
+    if (stub !== undefined) return stub
     const entry = entryOf(this.origin.key)
     entry.agreeOn(this.#transform)
     return entry
   }
 
   withDefaults(defaults: SourceDefaults): CachedSource<T> {
-    return this.#withDefaults(defaults)
+    const source = this.#withDefaults(defaults)
+    if (source.origin.key !== this.origin.key) source.#given = this
+    return source
   }
 
   async get(options?: SourceOptions): Promise<T> {
@@ -59,6 +65,7 @@ export class CachedSource<T> implements Stubbable<T> {
 
   async refresh(options?: SourceOptions): Promise<T> {
     const { entry } = this
+    if (entry.stub !== undefined) return handOut(entry.stub) as T
     // What is under way may have been answered with the value that is to be replaced.
     while (entry.flight !== undefined && !entry.flight.forced) await this.#land(entry.flight.landed, options)
     if (!isToBeLeftAlone(entry)) await this.#land(fetchSoon(entry, this.origin, this.policy, true), options)
@@ -80,12 +87,11 @@ export class CachedSource<T> implements Stubbable<T> {
 
   /** Has it fetched; settles when an answer has come, and never rejects. */
   fetch(entry: Entry): Promise<void> {
-    return fetchSoon(entry, this.origin, this.policy)
+    return entry.stub === undefined ? fetchSoon(entry, this.origin, this.policy) : Promise.resolve()
   }
 
   stub(value?: { readonly value: T }): void {
-    entryOf(this.origin.key).stub(value === undefined ? undefined : share(value.value))
-    noteChange()
+    setStub(this.origin.key, value && share(value.value))
   }
 
   #land(flight: Promise<void>, options: SourceOptions | undefined): Promise<void> {

@@ -7,6 +7,7 @@ import type { Origin } from '../origin.ts'
 import { type Answer, failed, pack, unpack } from './answer.ts'
 import { Entry } from './entry.ts'
 import { fetchAll, type OnFetched } from './fetching.ts'
+import type { Shareable } from './immutable.ts'
 import { Wish } from './wish.ts'
 
 /** How many sources a worker keeps; beyond it, those not read for longest go. */
@@ -34,6 +35,17 @@ export const entryOf = (key: string): Entry => {
   const entry = inFlight.get(key) ?? new Entry(key)
   entries.set(key, entry)
   return entry
+}
+
+/** What tests have served, by the source's key: not among the entries, which others push out. */
+const stubs = new Map<string, Entry>()
+
+export const stubOf = (key: string): Entry | undefined => (stubs.size === 0 ? undefined : stubs.get(key))
+
+export const setStub = (key: string, value: Shareable | undefined): void => {
+  if (value === undefined) stubs.delete(key)
+  else stubs.set(key, new Entry(key, value))
+  noteChange()
 }
 
 const accept = (entry: Entry, answer: Answer): void => {

@@ -35,6 +35,8 @@ export class Entry {
   /** What messages call it as well. */
   readonly key: string
   readonly counters: Counters = new Counters()
+  /** What is served whatever the backend has, which is not asked then. */
+  readonly stub: Shareable | undefined
   /** Settles when the fetch that is under way has been answered; never rejects. */
   flight: Flight | undefined
   #answer: ValueAnswer | MissingAnswer | undefined
@@ -43,10 +45,10 @@ export class Entry {
   #transform: AnyTransform | undefined
   /** Whether the answer has been made into `#kept`, or why it can't. */
   #made: 'not yet' | 'done' | Error = 'not yet'
-  #stub: Shareable | undefined
 
-  constructor(key: string) {
+  constructor(key: string, stub?: Shareable) {
     this.key = key
+    this.stub = stub
   }
 
   /** The last answer that was not a failure, for the next fetch and for workers that start late. */
@@ -57,11 +59,6 @@ export class Entry {
   /** The failure since, if there was one. */
   get failure(): FailedAnswer | undefined {
     return this.#failure
-  }
-
-  /** Serves `value` whatever the backend has; `undefined` ends that. */
-  stub(value: Shareable | undefined): void {
-    this.#stub = value
   }
 
   /**
@@ -104,8 +101,8 @@ export class Entry {
 
   /** What a reader gets who can be told to wait. */
   read(policy: Policy, now: number): Reading {
-    if (this.#stub !== undefined)
-      return { state: 'fresh', value: this.#stub, until: Number.POSITIVE_INFINITY, refresh: false }
+    if (this.stub !== undefined)
+      return { state: 'fresh', value: this.stub, until: Number.POSITIVE_INFINITY, refresh: false }
     const answer = this.#answer
     if (answer?.kind === 'missing')
       return now < answer.at + policy.negativeTtl ? this.#fail(new ParameterMissingError(this.key)) : this.#orWait(now)
@@ -136,15 +133,16 @@ export class Entry {
     if (reading.state === 'fresh' || reading.state === 'stale') return reading
     const error = this.failed(now)
     if (error !== undefined) return this.#fail(error)
-    const answer = this.#answer
-    if (answer?.kind === 'missing') return this.#fail(new ParameterMissingError(this.key))
-    if (this.#made instanceof Error) return this.#fail(this.#made)
     return this.#kept === undefined ? wanted : { state: 'stale', value: this.#kept.value, until: now, refresh: false }
   }
 
-  /** The error of the last fetch, if that failed. */
-  failed(now: number): ParameterFetchError | undefined {
-    return this.#failure === undefined ? undefined : this.#fetchError(this.#failure, now)
+  /** Why the last fetch brought no value, if it brought none, whatever is kept. */
+  failed(now: number): Error | undefined {
+    if (this.#failure !== undefined) return this.#fetchError(this.#failure, now)
+    const answer = this.#answer
+    if (answer?.kind === 'missing') return new ParameterMissingError(this.key)
+    if (answer !== undefined) this.#make(answer)
+    return this.#made instanceof Error ? this.#made : undefined
   }
 
   #make(answer: ValueAnswer): void {
