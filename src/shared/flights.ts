@@ -34,7 +34,11 @@ export interface Flights<Answer> {
    * claims already is its own again. Never rejects.
    */
   claim(keys: readonly string[]): Promise<Claims>
-  /** Announces answers to all workers, in one message, and gives the claims back. Keep your own copy first. */
+  /**
+   * Announces answers to all workers, in one message, and gives the claims back. Keep your own copy first.
+   *
+   * @throws DOMException if an answer can't be cloned; the claims are given back all the same.
+   */
   settle(answers: Iterable<readonly [key: string, answer: Answer]>): void
   /** Gives claims back without an answer. */
   giveBack(keys: readonly string[]): void
@@ -78,14 +82,23 @@ class SharedFlights<Answer> implements Flights<Answer>, Correspondent<Answer> {
   settle(answers: Iterable<readonly [key: string, answer: Answer]>): void {
     const settled = [...answers]
     if (this.#isClosed || settled.length === 0) return
-    this.#forget(settled.map(([key]) => key))
-    this.#membership.announce({ type: 'settlement', from: this.#self, answers: settled })
+    const keys = settled.map(([key]) => key)
+    try {
+      this.#membership.post({ type: 'answers', answers: settled })
+      for (const key of keys) this.#table.wake(key)
+    } finally {
+      // Not in the same message, which reaches one worker after the other: the first could claim a key anew and give it
+      // back before the last one has the answer.
+      this.giveBack(keys)
+    }
   }
 
   giveBack(keys: readonly string[]): void {
     if (this.#isClosed || keys.length === 0) return
-    this.#forget(keys)
+    this.#table.giveBack(this.#self, keys)
     this.#membership.post({ type: 'return', from: this.#self, keys })
+    this.#stopWatching()
+    if (this.#table.keysOf(this.#self).length === 0) this.#stopRenewing()
   }
 
   close(): void {
@@ -109,12 +122,8 @@ class SharedFlights<Answer> implements Flights<Answer>, Correspondent<Answer> {
       case 'return':
         this.#table.giveBack(news.from, news.keys)
         break
-      case 'settlement':
+      case 'answers':
         for (const [key] of news.answers) this.#table.wake(key)
-        this.#table.giveBack(
-          news.from,
-          news.answers.map(([key]) => key),
-        )
         for (const [key, answer] of news.answers) this.#user.receive(key, answer)
         break
       default:
@@ -149,13 +158,6 @@ class SharedFlights<Answer> implements Flights<Answer>, Correspondent<Answer> {
     this.#membership.post({ type: 'claim', from: this.#self, keys: mine, ticket, expires })
     for (const key of mine) this.#table.take({ key, member: this.#self, ticket, expires })
     return { mine, others }
-  }
-
-  #forget(keys: readonly string[]): void {
-    for (const key of keys) this.#table.wake(key)
-    this.#table.giveBack(this.#self, keys)
-    this.#stopWatching()
-    if (this.#table.keysOf(this.#self).length === 0) this.#stopRenewing()
   }
 
   #renewWhileClaiming(): void {

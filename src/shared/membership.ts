@@ -78,20 +78,6 @@ export class Membership<Answer> {
     }
   }
 
-  /**
-   * Posts what everybody must have before anybody decides again. A post reaches one worker after the other: without
-   * the mutex the first could claim a key anew and give it back before the last one has the answer.
-   */
-  announce(news: News<Answer>): void {
-    const mutex = this.#mutex
-    const isHeld = mutex?.acquire(patience)
-    try {
-      this.post(news)
-    } finally {
-      if (isHeld) mutex?.release()
-    }
-  }
-
   post(news: News<Answer> | Hello): void {
     this.#channel?.postMessage(news)
   }

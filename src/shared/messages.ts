@@ -19,11 +19,7 @@ export type News<Answer> =
     }
   /** The member still fetches these keys, and no others. */
   | { readonly type: 'renewal'; readonly from: string; readonly keys: readonly string[]; readonly expires: number }
-  | {
-      readonly type: 'settlement'
-      readonly from: string
-      readonly answers: readonly (readonly [key: string, answer: Answer])[]
-    }
+  | { readonly type: 'answers'; readonly answers: readonly (readonly [key: string, answer: Answer])[] }
   | { readonly type: 'return'; readonly from: string; readonly keys: readonly string[] }
 
 /** Asks the members for what they know; whoever sets `answered` first replies. A founder has its group to offer. */

@@ -3,7 +3,7 @@ import { hrtime } from 'node:process'
 const nanoseconds = 1_000_000n
 
 /** A holder is at work for microseconds. One that is not done after so many milliseconds is dead, or as good as. */
-const longestHold = 100n * nanoseconds
+const longestHold = 250n * nanoseconds
 
 /** What the threads that share a mutex need to have in common. */
 export const mutexMemory = (): SharedArrayBuffer => new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)

@@ -61,10 +61,9 @@ test('other topics are strangers', async () => {
 
 test('an answer that can not be sent is refused, and its claim is given up', async () => {
   const [one, another] = openMany(2) as [Instance, Instance]
+  await another.flights.claim([])
   await one.flights.claim(['a'])
   expect(() => one.flights.settle([['a', (() => {}) as unknown as number]])).toThrow('could not be cloned')
-  expect((await one.flights.claim(['b'])).mine).toEqual(['b'])
-  one.flights.giveBack(['a'])
   expect((await another.flights.claim(['a'])).mine).toEqual(['a'])
 })
 

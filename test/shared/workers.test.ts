@@ -1,5 +1,7 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { Members } from './fixtures/members.ts'
+
+jest.setTimeout(60_000)
 
 const hundred = Array.from({ length: 100 }, (_, index) => `${index}`)
 
