@@ -1,5 +1,6 @@
 import { type FetchCall, type Fetched, type Fetcher, single } from '../origin.ts'
 import { type AwsClient, lazyClient, load } from './clients.ts'
+import { send } from './send.ts'
 
 const sdk = () => load('@aws-sdk/client-appconfigdata', () => import('@aws-sdk/client-appconfigdata'))
 
@@ -32,7 +33,6 @@ const poll = async (
   { signal, previous }: FetchCall,
 ): Promise<Fetched> => {
   const { GetLatestConfigurationCommand, StartConfigurationSessionCommand } = await sdk()
-  const options = { abortSignal: signal }
   let known = previous
   let token = known?.carry as string | undefined
   if (token === undefined) {
@@ -44,9 +44,9 @@ const poll = async (
       ConfigurationProfileIdentifier: profile,
       RequiredMinimumPollIntervalInSeconds: interval,
     })
-    token = (await client.send(command, options)).InitialConfigurationToken
+    token = (await send(client, command, signal)).InitialConfigurationToken
   }
-  const answer: Poll = await client.send(new GetLatestConfigurationCommand({ ConfigurationToken: token }), options)
+  const answer: Poll = await send(client, new GetLatestConfigurationCommand({ ConfigurationToken: token }), signal)
   const unchanged = known !== undefined && (answer.Configuration?.length ?? 0) === 0
   return {
     raw: unchanged ? known?.raw : contentOf(answer),

@@ -1,5 +1,6 @@
 import { type Fetched, type Fetcher, single } from '../origin.ts'
 import { type AwsClient, lazyClient, load } from './clients.ts'
+import { send } from './send.ts'
 
 const sdk = () => load('@aws-sdk/client-dynamodb', () => import('@aws-sdk/client-dynamodb'))
 const marshalling = () => load('@aws-sdk/util-dynamodb', () => import('@aws-sdk/util-dynamodb'))
@@ -23,7 +24,7 @@ const fetchAttribute = async (client: AwsClient, item: ItemAttribute, abortSigna
     ProjectionExpression: '#attribute',
     ExpressionAttributeNames: { '#attribute': item.attribute },
   })
-  const { Item } = await client.send(command, { abortSignal })
+  const { Item } = await send(client, command, abortSignal)
   const found = Item?.[item.attribute]
   return found === undefined ? 'missing' : { raw: await inJavaScript(found) }
 }

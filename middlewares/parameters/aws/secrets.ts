@@ -1,5 +1,6 @@
 import { type Fetched, type Fetcher, single } from '../origin.ts'
 import { type AwsClient, type ClientProvider, lazyClient, load, perClient } from './clients.ts'
+import { send } from './send.ts'
 
 const sdk = () => load('@aws-sdk/client-secrets-manager', () => import('@aws-sdk/client-secrets-manager'))
 
@@ -31,7 +32,7 @@ const fetchOne = async (
   const { GetSecretValueCommand } = await sdk()
   const command = new GetSecretValueCommand({ SecretId: name, VersionStage: versionStage, VersionId: versionId })
   try {
-    return fetched(await (await client()).send(command, { abortSignal }))
+    return fetched(await send(await client(), command, abortSignal))
   } catch (error) {
     if (isMissing((error as Error).name)) return 'missing'
     throw error
@@ -52,7 +53,7 @@ const batchFetcherOf = (client: ClientProvider): Fetcher => ({
     let NextToken: string | undefined
     do {
       const command = new BatchGetSecretValueCommand({ SecretIdList: [...names], NextToken })
-      const page = await (await client()).send(command, { abortSignal: signal })
+      const page = await send(await client(), command, signal)
       for (const secret of (page.SecretValues ?? []) as SecretValue[])
         found.set(secret.Name, secret).set(secret.ARN, secret)
       NextToken = page.NextToken

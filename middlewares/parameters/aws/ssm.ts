@@ -1,5 +1,6 @@
 import { type Fetched, type Fetcher, single } from '../origin.ts'
 import { type AwsClient, type ClientProvider, lazyClient, load, perClient } from './clients.ts'
+import { send } from './send.ts'
 
 const sdk = () => load('@aws-sdk/client-ssm', () => import('@aws-sdk/client-ssm'))
 
@@ -20,7 +21,7 @@ const fetcherOf =
     async fetch(names, { signal }) {
       const { GetParametersCommand } = await sdk()
       const command = new GetParametersCommand({ Names: [...names], WithDecryption: decrypt })
-      const { Parameters = [], InvalidParameters = [] } = await (await client()).send(command, { abortSignal: signal })
+      const { Parameters = [], InvalidParameters = [] } = await send(await client(), command, signal)
       const found = byName(Parameters)
       const missing = new Set<string>(InvalidParameters)
       return names.map((name): Fetched | { error: Error } => {
@@ -61,7 +62,7 @@ const fetchPath = async (client: AwsClient, query: PathQuery, abortSignal: Abort
   let NextToken: string | undefined
   do {
     const input = { Path: path, Recursive: recursive, WithDecryption: decrypt, NextToken }
-    const page = await client.send(new GetParametersByPathCommand(input), { abortSignal })
+    const page = await send(client, new GetParametersByPathCommand(input), abortSignal)
     for (const { Name = '', Value = '' } of (page.Parameters ?? []) as Parameter[])
       found.set(Name.startsWith(prefix) ? Name.slice(prefix.length) : Name, Value)
     NextToken = page.NextToken
