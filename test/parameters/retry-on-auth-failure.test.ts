@@ -138,7 +138,7 @@ test('a synchronous use is fine', async () => {
 
 describe('bad arguments', () => {
   const { source } = ownSource()
-  test.each([
+  const wrong: [string, unknown, unknown, unknown, RegExp][] = [
     ['source', 'orders/db', () => 'x', undefined, /option "source" must be a source, .+ received 'orders\/db'\.$/],
     ['use', source, 'x', undefined, /option "use" must be a function, received 'x'\.$/],
     [
@@ -155,12 +155,16 @@ describe('bad arguments', () => {
       { retries: 3 },
       /unknown option "retries" \(received 3\); expected one of isAuthFailure\.$/,
     ],
-  ])('%s: an error that says where, what and what instead', async (_name, from, use, options, message) => {
-    const error = await failureOf(() =>
-      retryOnAuthFailure(from as typeof source, use as () => string, options as RetryOnAuthFailureOptions),
-    )
-    expect(error).toBeInstanceOf(TypeError)
-    expect(error.message).toMatch(/^retryOnAuthFailure\(\): /)
-    expect(error.message).toMatch(message)
-  })
+  ]
+  test.each(wrong)(
+    '%s: an error that says where, what and what instead',
+    async (_name, from, use, options, message) => {
+      const error = await failureOf(() =>
+        retryOnAuthFailure(from as typeof source, use as () => string, options as RetryOnAuthFailureOptions),
+      )
+      expect(error).toBeInstanceOf(TypeError)
+      expect(error.message).toMatch(/^retryOnAuthFailure\(\): /)
+      expect(error.message).toMatch(message)
+    },
+  )
 })
