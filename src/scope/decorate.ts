@@ -2,7 +2,7 @@ import { executionModeStandard } from '@middy/core/Standard'
 import { exposeSignal } from './context-signal.ts'
 import { enter, storage } from './current.ts'
 import type { ReleasePolicy } from './release-stack.ts'
-import { openScopes, type RequestLike, RequestScope } from './request-scope.ts'
+import { type EarlyTimeout, type RequestLike, RequestScope } from './request-scope.ts'
 import { findResponseStream, guardResponseStream } from './response-stream.ts'
 
 type AnyFunction = (...args: never[]) => unknown
@@ -12,8 +12,8 @@ interface Core {
   readonly runRequest: (request: RequestLike, ...rest: unknown[]) => Promise<unknown>
 }
 
-interface Plugin {
-  timeoutEarlyResponse?: () => unknown
+interface Plugin extends EarlyTimeout {
+  readonly timeoutEarly: boolean
 }
 
 type Entry = ((...args: unknown[]) => unknown) & { handler?: (replacement: unknown) => unknown }
@@ -36,24 +36,28 @@ const streamingMark = Symbol.for('aws.lambda.runtime.handler.streaming')
 
 /** Runs every invocation of `mode` within a scope that closes in a `finally` around all that Middy does. */
 export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionMode => {
-  const awaited = (mode as unknown) === executionModeStandard
+  const standard = (mode as unknown) === executionModeStandard
   const decorated: ExecutionMode = (core, befores, handler, afters, onErrors, plugin) => {
-    const known = awaited ? withScope(core) : withProgress(withScope(core))
-    const base = mode(known, befores, wrapHandler(handler), afters, onErrors, withEarlyTimeout(plugin))
+    // In the standard mode the early timeout is ours, so that it needs no timer of each request.
+    const known = standard ? withScope(core) : withProgress(withScope(core))
+    const given = standard ? { ...plugin, timeoutEarly: false } : plugin
+    const early = standard && plugin.timeoutEarly ? given : undefined
+    const wrap = (called: unknown): unknown => wrapHandler(called, standard, early)
+    const base = mode(known, befores, wrap(handler), afters, onErrors, given)
     const streaming = streamingMark in base
     const entry: Entry = (...args) => {
-      const scope = new RequestScope(policy, storage.getStore(), awaited)
+      const scope = new RequestScope(policy, storage.getStore())
       const stream = streaming ? findResponseStream(args) : undefined
-      if (stream === undefined) return enter(scope, invoke, scope, base, args)
+      if (stream === undefined) return enter(scope, invoke, scope, base, args, standard)
       const brokenOff = guardResponseStream(scope, stream)
-      return Promise.race([enter(scope, invoke, scope, base, args), brokenOff])
+      return Promise.race([enter(scope, invoke, scope, base, args, standard), brokenOff])
     }
     for (const key of Reflect.ownKeys(base))
       if (key !== 'length' && key !== 'prototype')
         Object.defineProperty(entry, key, Object.getOwnPropertyDescriptor(base, key) as PropertyDescriptor)
     if (typeof base.handler === 'function')
       entry.handler = (replacement) => {
-        base.handler?.(wrapHandler(replacement))
+        base.handler?.(wrap(replacement))
         return entry
       }
     return entry
@@ -68,7 +72,7 @@ const withScope = (core: Core): Core => ({
     const request = core.middyRequest(event, context)
     const scope = storage.getStore()
     if (scope !== undefined) {
-      scope.request = request
+      scope.begin(request)
       exposeSignal(request.context)
     }
     return request
@@ -85,37 +89,27 @@ const withProgress = (core: Core): Core => ({
   },
 })
 
-/** Tells the scopes of Middy's early timeout, which aborts its own signal and at once asks for the response. */
-const withEarlyTimeout = (plugin: Plugin): Plugin => {
-  const { timeoutEarlyResponse } = plugin
-  if (typeof timeoutEarlyResponse === 'function')
-    plugin.timeoutEarlyResponse = () => {
-      for (const scope of openScopes.all()) scope.followEarlyTimeout()
-      return timeoutEarlyResponse.call(plugin)
-    }
-  return plugin
-}
-
-const wrapHandler = (handler: unknown): unknown => {
+const wrapHandler = (handler: unknown, standard: boolean, early: EarlyTimeout | undefined): unknown => {
   if (typeof handler !== 'function') return handler
   const call = handler as (...args: unknown[]) => unknown
   return (event: unknown, context: unknown, options: unknown, ...rest: unknown[]) => {
     const scope = storage.getStore()
     if (scope === undefined) return call(event, context, options, ...rest)
-    const given = withScopeSignal(scope, options)
-    return scope.handle(context, () => call(event, context, given, ...rest))
+    const given = withScopeSignal(scope, options, standard)
+    return scope.handle(context, () => call(event, context, given, ...rest), early)
   }
 }
 
-/** The handler's third argument, with the scope's signal in place of Middy's. */
-const withScopeSignal = (scope: RequestScope, options: unknown): unknown => {
+/** The handler's third argument, with the scope's signal in place of Middy's, which aborts in other modes alone. */
+const withScopeSignal = (scope: RequestScope, options: unknown, standard: boolean): unknown => {
   const signal = (options as { signal?: unknown } | undefined)?.signal
   if (!(signal instanceof AbortSignal)) return options
-  return { ...(options as object), signal: scope.replaceSignal(signal) }
+  if (!standard) scope.follow(signal)
+  return { ...(options as object), signal: scope.signal }
 }
 
 /** Entered synchronously, so that Middy starts in the very turn it would have started in. */
-const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[]): unknown => {
+const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[], standard: boolean): unknown => {
   let running: unknown
   try {
     running = base(...(args as never[]))
@@ -123,17 +117,17 @@ const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[]): unknow
     scope.end(true)
     throw error
   }
-  if (running instanceof Promise) return finish(scope, running)
-  if (isThenable(running)) return finish(scope, Promise.resolve(running))
+  if (running instanceof Promise) return finish(scope, running, standard)
+  if (isThenable(running)) return finish(scope, Promise.resolve(running), standard)
   scope.end(false)
   return running
 }
 
 /** A `finally` that waits only for a scope with something to release: a plain `then` costs less than an async function. */
-const finish = (scope: RequestScope, running: Promise<unknown>): Promise<unknown> =>
+const finish = (scope: RequestScope, running: Promise<unknown>, standard: boolean): Promise<unknown> =>
   running.then(
     (response) => {
-      const closing = scope.end(false, response)
+      const closing = scope.end(!standard && isFailedExecution(response))
       return closing === undefined ? response : closing.then(() => response)
     },
     (error) => {
@@ -144,6 +138,10 @@ const finish = (scope: RequestScope, running: Promise<unknown>): Promise<unknown
       })
     },
   )
+
+/** The durable SDK answers a failure, also one of Middy's hooks, with a status. */
+const isFailedExecution = (answer: unknown): boolean =>
+  (answer as { Status?: unknown } | null | undefined)?.Status === 'FAILED'
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

@@ -4,8 +4,10 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 export interface Expiring {
   /** Its place among the open ones. */
   index: number
-  /** When it expires, on the clock of the queue; unknown until the next tick. */
+  /** When it times out or else expires, on the clock of the queue; unknown until the next tick. */
   due: number | undefined
+  /** Answers in place of a handler that is racing against `due`. */
+  timeOut: (() => void) | undefined
   /** Milliseconds left; `Infinity` without a deadline. Read once, and only if still open at the next tick. */
   remaining(): number
   expire(): void
@@ -26,16 +28,20 @@ export class OpenScopes<T extends Expiring> {
   readonly #scopes: T[] = []
   #timer: NodeJS.Timeout | undefined
   #timerDue = Number.POSITIVE_INFINITY
+  #setBy = setTimeout
   #ticksSoon = false
+  #races = 0
 
   add(scope: T): void {
     scope.index = this.#scopes.push(scope) - 1
-    if (this.#ticksSoon) return
+    if (this.#ticksSoon && this.#isTimerReal) return
     this.#ticksSoon = true
-    this.#tickAt(now() + tickInterval)
+    const time = now()
+    this.#tickAt(time + tickInterval, time)
   }
 
   remove(scope: T): void {
+    this.endRace(scope)
     const last = this.#scopes.pop()
     if (last === undefined || last === scope) return
     this.#scopes[scope.index] = last
@@ -46,26 +52,56 @@ export class OpenScopes<T extends Expiring> {
     return [...this.#scopes]
   }
 
-  /** Ticks at `time`, or when the timer is due if that is sooner. */
-  #tickAt(time: number): void {
-    if (time >= this.#timerDue) return
+  /** Has `timeOut` called in so many milliseconds. Until then the process stays alive, as with a timer of Middy's own. */
+  race(scope: T, delay: number, timeOut: () => void): void {
+    const time = now()
+    scope.due = delay > 0 ? time + delay : time
+    scope.timeOut = timeOut
+    this.#races += 1
+    this.#tickAt(scope.due, time)
+    if (this.#races === 1) this.#timer?.ref()
+  }
+
+  endRace(scope: T): void {
+    if (scope.timeOut === undefined) return
+    scope.timeOut = undefined
+    scope.due = undefined
+    this.#races -= 1
+    if (this.#races === 0) this.#timer?.unref()
+  }
+
+  /** Ticks at `due`, or when the timer is due if that is sooner. */
+  #tickAt(due: number, time: number): void {
+    if (due >= this.#timerDue && this.#isTimerReal) return
     clearTimeout(this.#timer)
-    this.#timerDue = time
-    const delay = Math.max(1, Math.ceil(time - now()))
-    this.#timer = setTimeout(this.#tick, Math.min(delay, longestTimeout)).unref()
+    this.#timerDue = Math.min(due, time + longestTimeout)
+    this.#timer = setTimeout(this.#tick, Math.max(1, Math.round(this.#timerDue - time)))
+    this.#setBy = setTimeout
+    if (this.#races === 0) this.#timer.unref()
+  }
+
+  /** Not if a test suite has faked the timers since it was set, or has stopped to: then it may never tick. */
+  get #isTimerReal(): boolean {
+    return this.#setBy === setTimeout
   }
 
   readonly #tick = (): void => {
+    // A timer that a test advances is ahead of the clock.
+    const time = Math.max(now(), this.#timerDue)
     this.#ticksSoon = false
     this.#timerDue = Number.POSITIVE_INFINITY
-    const time = now()
     let next = Number.POSITIVE_INFINITY
     for (const scope of this.all()) {
+      const { due, timeOut } = scope
+      if (timeOut !== undefined && due !== undefined && due <= time) {
+        this.endRace(scope)
+        timeOut()
+      }
       scope.due ??= time + scope.remaining()
       if (scope.due <= time) setImmediate(this.#expire, scope)
       else next = Math.min(next, scope.due)
     }
-    this.#tickAt(next)
+    this.#tickAt(next, time)
   }
 
   // After all timers that are due: when the loop was blocked, Middy's early timeout may be among them, and answers first.

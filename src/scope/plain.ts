@@ -64,8 +64,8 @@ export const openPlain = (
 ): { scope: PlainScope; fork: Fork } => {
   let scope = plainScopes.get(request)
   if (scope === undefined) {
-    scope = new PlainScope(defaultPolicy, storage.getStore(), false)
-    scope.request = request
+    scope = new PlainScope(defaultPolicy, storage.getStore())
+    scope.begin(request)
     setSignal(request.context, scope.signal)
     plainScopes.set(request, scope)
   }

@@ -1,6 +1,7 @@
 import { RequestEndedError } from '../errors.ts'
 import { ContextKeys } from './context-keys.ts'
 import { Fork } from './fork.ts'
+import { HandlerRun } from './handler-run.ts'
 import { type Expiring, OpenScopes } from './open-scopes.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import type { ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
@@ -17,6 +18,12 @@ interface TimedContext {
   readonly lambdaContext?: TimedContext
 }
 
+/** What Middy has instead of an answer shortly before the deadline. */
+export interface EarlyTimeout {
+  readonly timeoutEarlyInMillis: number
+  timeoutEarlyResponse(): unknown
+}
+
 /** The open scopes of this worker. */
 export const openScopes: OpenScopes<RequestScope> = new OpenScopes()
 
@@ -26,6 +33,7 @@ type Interruption = Extract<Outcome, 'timedOut' | 'disconnected'>
 export class RequestScope implements Scope, Expiring, ReleaseOwner {
   index = 0
   due: number | undefined
+  timeOut: (() => void) | undefined
 
   readonly policy: ReleasePolicy
   request: RequestLike | undefined
@@ -39,19 +47,14 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
   #deadline: number | undefined
   #outcome: Outcome | undefined
   #interruption: Interruption | undefined
-  #handler: 'pending' | 'running' | 'settled' = 'pending'
-  #handlerResult: Promise<unknown> | undefined
-  #handlerSignal: AbortSignal | undefined
-  #settled: PromiseWithResolvers<void> | undefined
-  readonly #awaited: boolean
+  readonly #handler = new HandlerRun()
+  #getRemainingTimeInMillis: TimedContext['getRemainingTimeInMillis']
   #suspended = false
   #response: unknown
 
-  /** @param awaited - whether a handler has settled once Middy is done and no timeout came, so that none is watched. */
-  constructor(policy: ReleasePolicy, parent: RequestScope | undefined, awaited: boolean) {
+  constructor(policy: ReleasePolicy, parent: RequestScope | undefined) {
     this.policy = policy
     this.#parent = parent
-    this.#awaited = awaited
     if (parent !== undefined) this.follow(parent.signal)
     openScopes.add(this)
   }
@@ -74,17 +77,20 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
   }
 
   get handlerSettled(): Promise<void> {
-    if (this.#settled === undefined) {
-      this.#settled = Promise.withResolvers()
-      if (this.#hasStopped(this.#outcome)) this.#settled.resolve()
-      else this.#watchHandler()
-    }
-    return this.#settled.promise
+    return this.#handler.settled
   }
 
   /** What has been deferred and is not released yet. */
   get pending(): string[] {
     return this.#releases?.names ?? []
+  }
+
+  /** Makes the request known, and takes of its context what Middy takes when a request starts. */
+  begin(request: RequestLike): void {
+    this.request = request
+    const context = this.#context
+    this.#getRemainingTimeInMillis =
+      context?.getRemainingTimeInMillis || context?.lambdaContext?.getRemainingTimeInMillis
   }
 
   defer(name: string, release: Release): () => Promise<void> {
@@ -134,18 +140,6 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     this.#abort(event.target as AbortSignal)
   }
 
-  /** The signal the handler gets in place of Middy's own, which it follows. */
-  replaceSignal(signal: AbortSignal): AbortSignal {
-    if (this.#awaited) this.#handlerSignal = signal
-    else this.follow(signal)
-    return this.signal
-  }
-
-  /** Follows Middy's own signal if that has aborted: asked when Middy times out, which is cheaper than a listener. */
-  followEarlyTimeout(): void {
-    if (this.#handlerSignal?.aborted) this.#abort(this.#handlerSignal)
-  }
-
   /** Tells the handler to stop; the scope stays open until it does, or until the deadline. */
   interrupt(interruption: Interruption): void {
     if (this.#outcome === undefined) this.#interrupt(interruption, new RequestEndedError('signal', interruption))
@@ -167,30 +161,56 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     return Boolean(response?.errored ?? response?.body?.errored)
   }
 
-  /** Runs the handler within what the middlewares put around it. What is synchronous stays so. */
-  handle(context: unknown, handler: () => unknown): unknown {
+  /**
+   * Runs the handler within what the middlewares put around it. What is synchronous stays so.
+   *
+   * @param early - answers if a promise of the handler's takes too long; not given if Middy sees to that itself.
+   */
+  handle(context: unknown, handler: () => unknown, early: EarlyTimeout | undefined): unknown {
     this.#keys?.expose(context as object)
     const run = this.#wrappers?.reduceRight<() => unknown>((next, wrapper) => () => wrapper(next), handler) ?? handler
-    this.#handler = 'running'
-    let result: unknown
-    try {
-      result = run()
-    } catch (error) {
-      this.#handlerStopped()
-      throw error
-    }
-    if (!(result instanceof Promise)) this.#handlerStopped()
-    else {
-      this.#handlerResult = result
-      if (!this.#awaited || this.#settled !== undefined || this.#interruption !== undefined) this.#watchHandler()
-    }
+    const result = this.#handler.start(run)
+    if (!(result instanceof Promise)) return result
+    // Called as Middy calls it: unbound.
+    const getRemainingTimeInMillis = this.#getRemainingTimeInMillis
+    if (early !== undefined && getRemainingTimeInMillis)
+      return this.#race(result, getRemainingTimeInMillis() - early.timeoutEarlyInMillis, early)
+    const settled = (): void => this.#handler.settle()
+    result.then(settled, settled)
     return result
   }
 
+  #race(result: Promise<unknown>, delay: number, early: EarlyTimeout): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      openScopes.race(this, delay, () => {
+        this.#interrupt('timedOut')
+        try {
+          resolve(early.timeoutEarlyResponse())
+        } catch (error) {
+          reject(error)
+        }
+      })
+      const settle = (): void => {
+        this.#handler.settle()
+        openScopes.endRace(this)
+      }
+      result.then(
+        (answer) => {
+          settle()
+          resolve(answer)
+        },
+        (error) => {
+          settle()
+          reject(error)
+        },
+      )
+    })
+  }
+
   /** Closes the scope of a request that Middy is done with. Returns nothing if no release has to be awaited. */
-  end(threw: boolean, answer?: unknown): Promise<void> | undefined {
-    if (this.#outcome === undefined) return this.close(this.#outcomeOf(threw || this.#isFailedExecution(answer)))
-    if (this.#handler === 'pending') this.#settled?.resolve()
+  end(threw: boolean): Promise<void> | undefined {
+    if (this.#outcome === undefined) return this.close(this.#outcomeOf(threw))
+    if (this.#handler.state === 'pending') this.#handler.settle()
     return undefined
   }
 
@@ -209,7 +229,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     this.#parent?.signal.removeEventListener('abort', this)
     if (handlerSettled) {
       this.#keys?.restore(this.request?.context as object, () => openScopes.all().flatMap((scope) => scope.#keys ?? []))
-      this.#settled?.resolve()
+      this.#handler.settle()
     } else if (!this.signal.aborted) this.#controller.abort(new RequestEndedError('signal', outcome))
     return this.#releases?.run({ outcome, handlerSettled })
   }
@@ -218,39 +238,21 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     if (this.#interruption !== undefined) return this.#interruption
     if (threw || (this.request?.error ?? undefined) !== undefined) return 'threw'
     if (this.#suspended) return 'suspended'
-    return this.#handler === 'pending' ? 'early' : 'returned'
-  }
-
-  /** The durable SDK answers a failure, also one of Middy's hooks, with a status. */
-  #isFailedExecution(answer: unknown): boolean {
-    return !this.#awaited && (answer as { Status?: unknown } | null | undefined)?.Status === 'FAILED'
+    return this.#handler.state === 'pending' ? 'early' : 'returned'
   }
 
   /** Whether the handler has stopped, or will never start: at the deadline it still may. */
-  #hasStopped(outcome: Outcome | undefined): boolean {
-    switch (this.#handler) {
+  #hasStopped(outcome: Outcome): boolean {
+    switch (this.#handler.state) {
       case 'pending':
-        return outcome !== undefined && outcome !== 'timedOut'
+        return outcome !== 'timedOut'
       case 'running':
-        return outcome === 'suspended' || (this.#awaited && outcome !== undefined && this.#interruption === undefined)
+        return outcome === 'suspended'
       case 'settled':
         return true
       default:
-        return this.#handler satisfies never
+        return this.#handler.state satisfies never
     }
-  }
-
-  #watchHandler(): void {
-    const result = this.#handlerResult
-    if (result === undefined) return
-    this.#handlerResult = undefined
-    const stopped = (): void => this.#handlerStopped()
-    result.then(stopped, stopped)
-  }
-
-  #handlerStopped(): void {
-    this.#handler = 'settled'
-    this.#settled?.resolve()
   }
 
   #abort(signal: AbortSignal): void {
@@ -259,9 +261,8 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     this.#interrupt(disconnected ? 'disconnected' : 'timedOut', reason)
   }
 
-  #interrupt(interruption: Interruption, reason: unknown): void {
+  #interrupt(interruption: Interruption, reason?: unknown): void {
     this.#interruption ??= interruption
-    this.#watchHandler()
     this.#controller.abort(reason)
   }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { contextFor, type Fields, factories, never, settle, turn } from './support/handlers.ts'
+import { contextFor, type Fields, factories, never, settle, turn, underManaged } from './support/handlers.ts'
 import { modes } from './support/modes.ts'
 import { installAwsLambda } from './support/streaming.ts'
 
@@ -103,6 +103,44 @@ describe.each(factories)('%s', (_name, create) => {
       expect(getRemainingTimeInMillis).toHaveBeenCalledTimes(1)
     })
 
+    test('is asked of the context that the request began with, unbound', async () => {
+      const receivers: unknown[] = []
+      const context: Fields = {
+        getRemainingTimeInMillis(this: unknown) {
+          receivers.push(this)
+          return 30
+        },
+      }
+      const handler = create({ timeoutEarlyResponse: () => 'early' }).before((request) => {
+        request.context = {}
+      })
+
+      expect(await handler.handler(never)({}, context)).toBe('early')
+      expect(receivers[0]).toBeUndefined()
+    })
+
+    test('that cannot be told is an error of the handler', async () => {
+      const failure = new RangeError('no clock')
+      const seen: unknown[] = []
+      const handler = create().onError(({ error }) => {
+        seen.push(error)
+      })
+      const getRemainingTimeInMillis = (): never => {
+        throw failure
+      }
+
+      const settled = await settle(handler.handler(async () => 'answer')({}, { getRemainingTimeInMillis }))
+
+      expect(settled).toEqual({ error: failure })
+      expect(seen).toEqual([failure])
+    })
+
+    test('that is no number is none', async () => {
+      const handler = create({ timeoutEarlyResponse: () => 'early' }).handler(never)
+
+      expect(await handler({}, { getRemainingTimeInMillis: () => undefined })).toBe('early')
+    })
+
     test('is taken from lambdaContext when the context has none', async () => {
       const handler = create({ timeoutEarlyResponse: () => 'early' }).handler(never)
 
@@ -134,14 +172,6 @@ describe.each(factories)('%s', (_name, create) => {
       expect(clear).not.toHaveBeenCalled()
     })
 
-    test('are cleared through the global once, by Middy itself, for a handler that is not', async () => {
-      const clear = jest.spyOn(globalThis, 'clearTimeout')
-
-      await create().handler(async () => 'answer')({}, contextFor(60_000))
-
-      expect(clear).toHaveBeenCalledTimes(1)
-    })
-
     test('that a test suite fakes hang no request', async () => {
       jest.useFakeTimers()
       const handler = create({ timeoutEarlyResponse: () => 'early' })
@@ -155,27 +185,110 @@ describe.each(factories)('%s', (_name, create) => {
   })
 })
 
-test.each([
-  ['middy()', ''],
-  ['middy(managed())', 'managed()'],
-])('%s lets the process end while a request hangs that has a deadline', async (_, config) => {
-  const script = `
-    import middy from '@middy/core'
-    import { managed } from 'middy-managed-instances'
-    middy(${config})
-      .before(() => new Promise(() => {}))({}, { getRemainingTimeInMillis: () => 60_000 })
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    console.log('idle')
-  `
+test('one timer serves every handler of a worker that races against its early timeout', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+  const before = timers()
+  const handler = underManaged({ timeoutEarlyResponse: () => 'early' }).handler(never)
+  const answers = Array.from({ length: 100 }, (_, index) => handler({}, contextFor(100 + (index % 10))))
+
+  expect(timers()).toBeLessThan(before + 50)
+  expect(new Set(await Promise.all(answers))).toEqual(new Set(['early']))
+})
+
+test('early timeouts come one by one, each in its own time', async () => {
+  const order: unknown[] = []
+  const start = (milliseconds: number): Promise<unknown> => {
+    const timeoutEarlyResponse = (): unknown => order.push(milliseconds)
+    return underManaged({ timeoutEarlyResponse }).handler(never)({}, contextFor(milliseconds))
+  }
+
+  await Promise.all([start(160), start(60), start(110), start(5)])
+
+  expect(order).toEqual([5, 60, 110, 160])
+})
+
+const run = async (script: string): Promise<string> => {
   const flags = [
     '--conditions=middy-managed-instances/source',
     '--no-warnings',
     '--input-type=module',
     '--eval',
-    script,
+    `import middy from '@middy/core'
+    import { managed } from 'middy-managed-instances'
+    ${script}`,
   ]
-
   const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: root, timeout: 20_000 })
+  return stdout
+}
 
-  expect(stdout).toBe('idle\n')
+describe.each([
+  ['middy()', ''],
+  ['middy(managed())', 'managed()'],
+])('%s in a process of its own', (_, config) => {
+  test('lets it end while a request hangs that has a deadline', async () => {
+    const stdout = await run(`
+      middy(${config})
+        .before(() => new Promise(() => {}))({}, { getRemainingTimeInMillis: () => 60_000 })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      console.log('idle')
+    `)
+
+    expect(stdout).toBe('idle\n')
+  })
+
+  test('lets it end after an answer, long before the deadline', async () => {
+    const stdout = await run(`
+      const answer = () => new Promise((resolve) => setTimeout(resolve, 50, 'answer'))
+      console.log(await middy(${config}).handler(answer)({}, { getRemainingTimeInMillis: () => 60_000 }))
+    `)
+
+    expect(stdout).toBe('answer\n')
+  })
+
+  test('keeps it alive until a handler that hangs has timed out', async () => {
+    const stdout = await run(`
+      middy(${config})
+        .handler(() => new Promise(() => {}))({}, { getRemainingTimeInMillis: () => 200 })
+        .catch((error) => console.log(error.name))
+    `)
+
+    expect(stdout).toBe('TimeoutError\n')
+  })
+
+  test('times out when a test suite advances the timers it has faked, and in real time once they are real', async () => {
+    const stdout = await run(`
+      import { syncBuiltinESMExports } from 'node:module'
+      import { mock } from 'node:test'
+      const start = (remaining) =>
+        middy(${config}).handler(() => new Promise(() => {}))({}, { getRemainingTimeInMillis: () => remaining })
+          .catch((error) => console.log(remaining, error.name))
+      // Step by step: a timer that is set by another is set from where the step ends.
+      const advance = (time) => {
+        for (let step = 0; step < time; step++) mock.timers.tick(1)
+      }
+      mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] })
+      syncBuiltinESMExports()
+      const first = start(60_000)
+      advance(59_900)
+      console.log(await Promise.race([first, 'still running']))
+      advance(200)
+      await first
+      const second = start(30_000)
+      advance(30_100)
+      await second
+      start(20_000)
+      mock.timers.reset()
+      syncBuiltinESMExports()
+      await start(100)
+      process.exit()
+    `)
+
+    expect(stdout.split('\n')).toEqual([
+      'still running',
+      '60000 TimeoutError',
+      '30000 TimeoutError',
+      '100 TimeoutError',
+      '',
+    ])
+  })
 })
