@@ -6,6 +6,7 @@ import { table } from './harness/table.ts'
 const benchmarks = {
   scope: async () => (await import('./scope.bench.ts')).scope,
   workspace: async () => (await import('./workspace.bench.ts')).workspace,
+  parameters: async () => (await import('./parameters.bench.ts')).parameters,
   runtime: async () => (await import('./runtime.bench.ts')).runtime,
 } satisfies Record<string, () => Promise<Benchmark>>
 

@@ -9,7 +9,7 @@ export interface Goal {
 /** One comparison of ours with a peer, both measured in one run. */
 export interface Figure {
   readonly name: string
-  readonly unit: 'µs' | 'ms' | 'requests/s'
+  readonly unit: 'µs' | 'ms' | 'bytes' | 'requests/s'
   /** Medians over the rounds. */
   readonly ours: number
   readonly peer: number
