@@ -103,6 +103,12 @@ export const checkCacheOptions = (factory: string, { ttl, staleIfError, refreshA
     )
 }
 
+/** The options a source has been given, over those for all; `undefined` counts as not given. */
+export const over = <Options extends object>(defaults: object, given: Options): Options => ({
+  ...defaults,
+  ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Options),
+})
+
 const defaultTtl = 300_000
 
 export const resolvePolicy = (options: CacheOptions, sharedByDefault: boolean): Policy => {

@@ -1,6 +1,6 @@
 import { checkOptions, type Rules } from '../../../src/options.ts'
 import { type AwsClient, aClientOf, clientFor, type Service } from '../aws/clients.ts'
-import { aTransform, type CacheOptions, cacheRules, checkCacheOptions, type Transform } from '../options.ts'
+import { aTransform, type CacheOptions, cacheRules, checkCacheOptions, over, type Transform } from '../options.ts'
 import type { SourceDefaults } from '../source.ts'
 
 /** What every source of an AWS service takes. */
@@ -36,5 +36,5 @@ export const merge = <Options extends AwsOptions>(
   given: Options,
 ): Options => {
   const ofService = clientFor(service, client)
-  return { ...defaults, ...(ofService === undefined ? {} : { client: ofService }), ...given }
+  return over({ ...defaults, client: ofService }, given)
 }

@@ -22,6 +22,7 @@ const service = 'DynamoDB'
 const isKey = (value: unknown): boolean =>
   typeof value === 'object' &&
   value !== null &&
+  !Array.isArray(value) &&
   [1, 2].includes(Object.keys(value).length) &&
   Object.values(value).every((part) => (typeof part === 'string' && part !== '') || Number.isFinite(part))
 

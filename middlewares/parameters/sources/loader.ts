@@ -1,6 +1,6 @@
 import { aFunction, checkOptions, invalidOption, text } from '../../../src/options.ts'
 import type { Source } from '../../../src/source.ts'
-import { type CacheOptions, cacheRules, checkCacheOptions } from '../options.ts'
+import { type CacheOptions, cacheRules, checkCacheOptions, over } from '../options.ts'
 import { single } from '../origin.ts'
 import { CachedSource, type SourceDefaults } from '../source.ts'
 
@@ -60,6 +60,6 @@ const createLoader = <R, T>(
     origin,
     options as CacheOptions,
     ({ client: _, shared: __, transform: ___, ...defaults }: SourceDefaults) =>
-      createLoader(key, load, { ...defaults, ...options }),
+      createLoader(key, load, over(defaults, options)),
   )
 }
