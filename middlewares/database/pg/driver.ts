@@ -6,6 +6,9 @@ import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.
 import { connectionClass, type PgConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
 
+/** The last milliseconds of a close go to ending what the server still runs. */
+const cancelBound = 50
+
 /** What a pool of node-postgres is made with. */
 export interface PgDriverSettings {
   readonly name: string
@@ -60,7 +63,9 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
 
   async close(pool: pg.Pool, deadline: number): Promise<void> {
     const ended = Promise.all([pool.end(), ...Array.from(this.#open, endOf)])
-    if (await doneWithin(Math.max(0, deadline - Date.now()), ended)) return
+    if (await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended)) return
+    const busy = [...this.#open].filter(({ state }) => state === 'busy')
+    await doneWithin(cancelBound, Promise.allSettled(busy.map((connection) => connection.cancel())))
     for (const connection of this.#open) connection.destroy()
   }
 }

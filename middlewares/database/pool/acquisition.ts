@@ -1,10 +1,10 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { LeaseRequest } from '../../../src/database-adapter.ts'
-import type { Expiring, OpenScopes } from '../../../src/scope/open-scopes.ts'
 import { DatabaseConnectError } from '../errors.ts'
 import { backoff } from './backoff.ts'
 import type { PoolConnection, PoolDriver } from './driver.ts'
 import { type Acquired, type LeaseSettings, PooledLease } from './pooled-lease.ts'
+import type { Watch, Watched } from './watch.ts'
 
 /** What an acquisition takes from its pool. */
 export interface AcquisitionSettings<P, L, M> {
@@ -13,13 +13,13 @@ export interface AcquisitionSettings<P, L, M> {
   /** Milliseconds. */
   readonly acquireTimeout: number
   /** Those that wait. They share one timer, and one that waits a few milliseconds only sets none. */
-  readonly waiting: OpenScopes<Acquisition<P, L, M>>
+  readonly waiting: Watch<Acquisition<P, L, M>>
   /** The error of a request that got no connection in time. */
   readonly busy: (waited: number) => Error
 }
 
 /** One request's way to a connection. */
-export class Acquisition<P, L, M> implements Expiring {
+export class Acquisition<P, L, M> implements Watched {
   index = 0
   due: number | undefined
 
@@ -56,7 +56,7 @@ export class Acquisition<P, L, M> implements Expiring {
   }
 
   /** Asked once, and only of one that has waited: only then is the signal worth a listener. */
-  remaining(): number {
+  patience(): number {
     const { signal, deadline } = this.#request
     if (signal.aborted) return 0
     this.#listens = true
@@ -69,7 +69,7 @@ export class Acquisition<P, L, M> implements Expiring {
     this.fail(this.#request.signal.reason)
   }
 
-  expire(): void {
+  overdue(): void {
     const { signal } = this.#request
     if (signal.aborted) this.fail(signal.reason)
     else if (this.#failure === undefined) this.fail(this.#settings.busy(this.#patience))

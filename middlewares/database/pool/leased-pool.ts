@@ -1,11 +1,11 @@
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
-import { OpenScopes } from '../../../src/scope/open-scopes.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
 import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
 import type { PoolDriver } from './driver.ts'
 import type { Acquired, LeaseSettings, PooledLease } from './pooled-lease.ts'
+import { Watch } from './watch.ts'
 
 const closeBound = 1_000
 
@@ -30,8 +30,8 @@ type State<P> =
 export class LeasedPool<P, L, M> implements Database<M, P> {
   readonly name: string
   readonly #settings: PoolSettings<P, L, M>
-  readonly #waiting: OpenScopes<Acquisition<P, L, M>> = new OpenScopes()
-  readonly #lent: OpenScopes<PooledLease<L, M>> = new OpenScopes()
+  readonly #waiting: Watch<Acquisition<P, L, M>> = new Watch()
+  readonly #lent: Watch<PooledLease<L, M>> = new Watch()
   readonly #acquisitions: AcquisitionSettings<P, L, M>
   #state: State<P> = { kind: 'unopened' }
 
@@ -117,7 +117,7 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   }
 
   #busy(waited: number): DatabaseBusyError {
-    const { length: lent } = this.#lent.all()
+    const { size: lent } = this.#lent
     const connections = this.#settings.share
     return new DatabaseBusyError({ database: this.name, waited: Math.round(waited), lent, connections })
   }

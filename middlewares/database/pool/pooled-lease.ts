@@ -1,10 +1,10 @@
 import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { runInBackground } from '../../../src/scope/background.ts'
-import type { Expiring, OpenScopes } from '../../../src/scope/open-scopes.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import type { PoolConnection } from './driver.ts'
 import type { Leak } from './leak.ts'
 import { type Reset, restore } from './restore.ts'
+import type { Watch, Watched } from './watch.ts'
 
 /** Where a client was asked for. */
 export interface Acquired {
@@ -20,11 +20,11 @@ export interface LeaseSettings<L, M> {
   /** Whether the answer waits for a connection that has to be restored. */
   readonly awaitsRestoration: boolean
   /** The leases that are lent. */
-  readonly lent: OpenScopes<PooledLease<L, M>>
+  readonly lent: Watch<PooledLease<L, M>>
 }
 
 /** A connection lent to one request. */
-export class PooledLease<L, M> implements Lease<M>, Expiring {
+export class PooledLease<L, M> implements Lease<M>, Watched {
   index = 0
   due: number | undefined
 
@@ -55,7 +55,7 @@ export class PooledLease<L, M> implements Lease<M>, Expiring {
   }
 
   /** Asked once, and only of a lease that is held for long: only then is the signal worth a listener. */
-  remaining(): number {
+  patience(): number {
     const { signal } = this.#request
     if (signal.aborted) return 0
     this.#state = 'followed'
@@ -64,11 +64,11 @@ export class PooledLease<L, M> implements Lease<M>, Expiring {
   }
 
   handleEvent(): void {
-    this.expire()
+    this.overdue()
   }
 
   /** Ends what is running; the handler keeps the client, to leave things in order. */
-  expire(): void {
+  overdue(): void {
     if (this.#state !== 'ended' && this.#connection.state === 'busy') this.#connection.cancel().catch(() => {})
   }
 
