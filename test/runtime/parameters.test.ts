@@ -147,7 +147,10 @@ describe('parameters on the real runtime, with 8 workers and 64 requests at once
     expect([1, 2]).toContain(calls())
   })
 
-  test('nothing is complained of', () => {
-    expect(runtime.logs()).toEqual([])
+  test('a shared loader runs once, outside any request, and nothing else is logged', async () => {
+    expect(await burst(runtime, { kind: 'logs' })).toMatchObject({ failures: [], values: [{ rows: 1 }], workers: 8 })
+    const lines = runtime.logs()
+    expect(lines).toMatchObject([expect.stringContaining('loading')])
+    expect(runtime.logs('-')).toEqual(lines)
   })
 })
