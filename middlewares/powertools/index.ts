@@ -1,0 +1,2 @@
+export type { PowertoolsOptions } from './options.ts'
+export { powertools } from './powertools.ts'

@@ -1,0 +1,48 @@
+import type { Tracer } from '@aws-lambda-powertools/tracer'
+import type { CaptureLambdaHandlerOptions } from '@aws-lambda-powertools/tracer/types'
+import { loadTracerMiddleware, type Official, type OfficialRequest } from '../official.ts'
+import type { Segment } from '../tracing/root-segment.ts'
+import { separateTraces } from '../tracing/separate-traces.ts'
+import type { Instrument } from './instrument.ts'
+
+const cleanupKey = 'powertools-for-aws.tracer'
+
+type HandlerSegment = Segment & NonNullable<ReturnType<Tracer['getSegment']>>
+
+const handlerSegmentOf = (request: OfficialRequest): HandlerSegment | undefined =>
+  request.internal[`${cleanupKey}.handlerSegment`] as HandlerSegment | undefined
+
+const isRecordable = (error: unknown): boolean =>
+  typeof error === 'string' || (typeof error === 'object' && error !== null)
+
+/** The request's handler segment, under its own trace. */
+export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHandlerOptions): Promise<Instrument> => {
+  const keepSeparate = separateTraces(tracer)
+  const { captureLambdaHandler } = await loadTracerMiddleware()
+  const official = captureLambdaHandler(tracer, options) as unknown as Official
+  /** Ends the segment by `end`, which takes the active one for the handler's: it is not if the handler left another open. */
+  const close = (request: OfficialRequest, end: (segment: HandlerSegment) => void): void => {
+    const segment = handlerSegmentOf(request)
+    if (segment === undefined) return
+    tracer.setSegment(segment)
+    end(segment)
+    // The SDK never sends a segment that is closed before its children, as when the request timed out.
+    if (segment.counter > 0) segment.flush()
+  }
+  return {
+    name: 'tracer',
+    cleanupKey,
+    start: (request) => {
+      keepSeparate()
+      official.before(request)
+    },
+    succeed: (request) => close(request, () => official.after(request)),
+    fail: (request) =>
+      close(request, (segment) => {
+        official.onError(request)
+        // The SDK leaves it out, and the flag with it.
+        if (!isRecordable(request.error)) segment.addFaultFlag()
+      }),
+    abandon: (request) => close(request, () => (request.internal[cleanupKey] as Official['after'])(request)),
+  }
+}
