@@ -14,7 +14,21 @@ import {
   type Scope,
   scopeOf,
 } from 'middy-managed-instances'
-import { createContext, type expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import {
+  appConfig,
+  dynamodb,
+  type Json,
+  loader,
+  type ParametersRequest,
+  parameters,
+  retryOnAuthFailure,
+  type Source,
+  secret,
+  ssm,
+  ssmPath,
+  type Values,
+} from 'middy-managed-instances/parameters'
+import { createContext, type expectNoLeaks, invoke, invokeConcurrently, stub } from 'middy-managed-instances/testing'
 import { type Workspace, type WorkspaceOptions, workspace } from 'middy-managed-instances/workspace'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -119,3 +133,104 @@ if (isManagedError(failure)) expectTrue<Equal<typeof failure.retryable, boolean>
 expectTrue<Equal<typeof runtime.managedInstances, boolean>>()
 const unregister: () => void = onShutdown('pool', ({ deadline }) => deadline)
 void unregister
+
+// The sources: ssm and secret with overloads by transform
+const parameter = ssm('/orders/bucket')
+expectTrue<Equal<typeof parameter, Source<string>>>()
+const parameterWithOptions = ssm('/orders/bucket', { ttl: 1, staleIfError: 1, decrypt: false })
+expectTrue<Equal<typeof parameterWithOptions, Source<string>>>()
+const anyJson = ssm('/orders/limits', { transform: 'json' })
+expectTrue<Equal<typeof anyJson, Source<Json>>>()
+const limits = ssm<{ rows: number }>('/orders/limits', { transform: 'json' })
+expectTrue<Equal<typeof limits, Source<{ rows: number }>>>()
+const key = ssm('/orders/key', { transform: 'binary' })
+expectTrue<Equal<typeof key, Source<Uint8Array>>>()
+const count = ssm('/orders/count', {
+  transform: (raw) => {
+    expectTrue<Equal<typeof raw, string>>()
+    return Number(raw)
+  },
+})
+expectTrue<Equal<typeof count, Source<number>>>()
+// @ts-expect-error: no such transform
+ssm('/orders/count', { transform: 'yaml' })
+// @ts-expect-error: unknown
+ssm('/orders/count', { maxAge: 5 })
+// @ts-expect-error: a number is asked for
+ssm('/orders/count', { ttl: '5m' })
+const credentials = secret<{ user: string }>('orders/db', { transform: 'json', versionStage: 'AWSPENDING' })
+expectTrue<Equal<typeof credentials, Source<{ user: string }>>>()
+const secretText = secret('orders/token', { batch: true })
+expectTrue<Equal<typeof secretText, Source<string>>>()
+const secretBytes = secret('orders/key', { transform: 'binary' })
+expectTrue<Equal<typeof secretBytes, Source<Uint8Array>>>()
+const secretLength = secret('orders/token', { transform: (raw) => raw.length })
+expectTrue<Equal<typeof secretLength, Source<number>>>()
+const path = ssmPath('/orders')
+expectTrue<Equal<typeof path, Source<Readonly<Record<string, string>>>>>()
+const numbers = ssmPath('/orders', { transform: (raw) => Number(raw), recursive: false })
+expectTrue<Equal<typeof numbers, Source<Readonly<Record<string, number>>>>>()
+const address = { application: 'orders', environment: 'production', profile: 'flags' }
+const configuration = appConfig(address)
+expectTrue<Equal<typeof configuration, Source<string>>>()
+const flags = appConfig<{ enabled: boolean }>({ ...address, transform: 'json' })
+expectTrue<Equal<typeof flags, Source<{ enabled: boolean }>>>()
+const attribute = dynamodb<{ rows: number }>({ table: 'settings', key: { id: 'limits' } })
+expectTrue<Equal<typeof attribute, Source<{ rows: number }>>>()
+const loaded = loader('jwks', async ({ signal }) => {
+  expectTrue<Equal<typeof signal, AbortSignal>>()
+  return { keys: 3 }
+})
+expectTrue<Equal<typeof loaded, Source<{ keys: number }>>>()
+const transformed = loader('jwks', () => 'x', { transform: (raw) => raw.length })
+expectTrue<Equal<typeof transformed, Source<number>>>()
+expectTrue<Equal<ReturnType<typeof limits.get>, Promise<{ rows: number }>>>()
+expectTrue<Equal<ReturnType<typeof limits.peek>, { rows: number } | undefined>>()
+expectTrue<Equal<ReturnType<typeof limits.refresh>, Promise<{ rows: number }>>>()
+const retried = retryOnAuthFailure(credentials, async ({ user }) => user.length)
+expectTrue<Equal<typeof retried, Promise<number>>>()
+
+// parameters<const V, const K extends string = 'parameters', E = unknown>, and Values<V>
+type Sources = { bucket: Source<string>; limits: Source<{ rows: number }> }
+expectTrue<Equal<Values<Sources>, { readonly bucket: string; readonly limits: { rows: number } }>>()
+const sources: Sources = { bucket: parameter, limits }
+const parametersByDefault = parameters({ values: sources })
+expectTrue<Equal<typeof parametersByDefault, Added<'parameters', Values<Sources>>>>()
+const parametersUnderAnotherKey = parameters({ values: sources, contextKey: 'settings', ttl: 1_000 })
+expectTrue<Equal<typeof parametersUnderAnotherKey, Added<'settings', Values<Sources>>>>()
+// @ts-expect-error: a name is no source
+parameters({ values: { bucket: '/orders/bucket' } })
+// @ts-expect-error: unknown
+parameters({ values: sources, maxAge: 5 })
+
+const tenantHandler = middy<{ tenant: string }, number>(managed())
+  .use(parameters({ values: sources }))
+  .use(
+    parameters({
+      contextKey: 'own',
+      values: async ({ event, context }: ParametersRequest<{ tenant: string }>) => {
+        expectTrue<Equal<typeof event, { tenant: string }>>()
+        expectTrue<Equal<typeof context, unknown>>()
+        return { limit: ssm(`/tenants/${event.tenant}/limit`, { transform: (raw) => Number(raw) }) }
+      },
+    }),
+  )
+  .handler(async (event, context) => {
+    expectTrue<Equal<typeof event.tenant, string>>()
+    expectTrue<Equal<typeof context.parameters.bucket, string>>()
+    expectTrue<Equal<typeof context.parameters.limits, { rows: number }>>()
+    expectTrue<Equal<typeof context.own.limit, number>>()
+    expectTrue<Equal<typeof context.signal, AbortSignal>>()
+    // @ts-expect-error: nobody put it there
+    void context.parameters.other
+    // @ts-expect-error: they are read-only
+    context.parameters.bucket = 'x'
+    return context.own.limit
+  })
+const tenantAnswer = invoke(tenantHandler, { tenant: 'a' })
+expectTrue<Equal<typeof tenantAnswer, Promise<number>>>()
+
+expectTrue<Equal<ReturnType<typeof stub>, () => void>>()
+stub(limits, { rows: 1 })
+// @ts-expect-error: not what this source brings
+stub(limits, 'x')
