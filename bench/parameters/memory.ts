@@ -26,7 +26,7 @@ const bytesPerName = async (contestant: Contestant): Promise<number> => {
   const keeping: Keeping = { contestant, names, backend: { clientOptions: backend.clientOptions } }
   const isolate = new Isolate<Step, number>(new URL('./memory-worker.ts', import.meta.url), keeping)
   try {
-    // Made before anything is read, so that the worker's own first call does not count.
+    // Answered when the worker's own first call is over, which does not count.
     await isolate.measure('weigh')
     backend.calls.reset()
     for (let pass = 0; pass < 2; pass++) await isolate.measure('read')
@@ -40,16 +40,16 @@ const bytesPerName = async (contestant: Contestant): Promise<number> => {
   }
 }
 
-const figure = (ours: Contestant, peer: Contestant, bytes: ReadonlyMap<Contestant, number>): Figure => {
-  const own = bytes.get(ours) ?? Number.NaN
-  const others = bytes.get(peer) ?? Number.NaN
+const figure = (own: Contestant, peer: Contestant, bytes: ReadonlyMap<Contestant, number>): Figure => {
+  const ofOwn = bytes.get(own) ?? Number.NaN
+  const ofPeer = bytes.get(peer) ?? Number.NaN
   return {
-    name: `memory of each of 10,000 names: ${ours}, against ${peer}`,
+    name: `memory of each of 10,000 names: ${own}, against ${peer}`,
     unit: 'bytes',
-    ours: own,
-    peer: others,
+    ours: ofOwn,
+    peer: ofPeer,
     compared: 'ratio',
-    value: own / others,
+    value: ofOwn / ofPeer,
     goal: undefined,
   }
 }
