@@ -1,5 +1,6 @@
 import type { Rule } from '../../src/options.ts'
 import { isSource, type Source } from '../../src/source.ts'
+import { outsideRequests } from './outside-requests.ts'
 
 /** A user's name and password; other fields, as secrets have them, are left alone. */
 export interface Login {
@@ -51,7 +52,7 @@ export class CredentialStore {
       const done = (): void => {
         this.#asking = undefined
       }
-      this.#asking = this.#ask()
+      this.#asking = outsideRequests(() => this.#ask())
       this.#asking.then(done, done)
     }
     return this.#asking

@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
 import { type Credential, type Database, DatabaseConnectError } from '../../middlewares/database/index.ts'
 import { loadDriver } from '../../middlewares/database/load-driver.ts'
 import type { PgPoolOptions } from '../../middlewares/database/pg.ts'
-import { failureOf, handlerOf, testServer } from './support/server.ts'
+import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
 jest.setTimeout(20_000)
 
@@ -107,7 +107,7 @@ describe('credentials', () => {
     const db = server.pool({
       credentials: async () => {
         asked += 1
-        await wait(5)
+        await setImmediate()
         return { username: 'postgres', password: server.config.password }
       },
     })
@@ -136,7 +136,7 @@ describe('credentials', () => {
       peek: () => kept,
       refresh: async () => {
         counts.refreshed += 1
-        await wait(5)
+        await setImmediate()
         kept = fetch()
         return kept
       },
@@ -153,7 +153,7 @@ describe('credentials', () => {
     await server.ask("ALTER ROLE rotated PASSWORD 'second'")
     current = 'second'
     await server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
-    await wait(20)
+    await until(async () => (await db.pool).totalCount === 0)
     await openAll(db as never, 16)
     expect(counts.refreshed).toBe(1)
   })

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
+import { currentScope } from 'middy-managed-instances'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
 import { type Db, database } from '../../middlewares/database/index.ts'
@@ -214,6 +215,19 @@ describe('a client', () => {
     })
     await invoke(handler, undefined)
   })
+})
+
+test('callbacks and later requests run in the async context of their own request', async () => {
+  const db = server.pool({ connections: 1 })
+  const handler = handlerOf(db, async (db) => {
+    const client = await db.client()
+    const own = currentScope()
+    const inCallback = new Promise((resolve) => client.query('SELECT 1', () => resolve(currentScope())))
+    await client.query('SELECT 1')
+    expect(currentScope()).toBe(own)
+    return (await inCallback) === own && own !== undefined
+  })
+  for (let request = 0; request < 3; request++) await expect(invoke(handler, undefined)).resolves.toBe(true)
 })
 
 describe('after the request', () => {

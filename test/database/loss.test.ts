@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { barrier, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import { handlerOf, testServer, until } from './support/server.ts'
@@ -52,16 +51,15 @@ describe('when every connection is killed', () => {
     const meet = barrier(2)
     const handler = handlerOf(db, async (db) => {
       const client = await db.client()
+      const lost = new Promise((resolve) => client.once('end', () => resolve(undefined)))
       await client.query('SELECT 1')
       await meet()
-      await meet()
+      await lost
       return client.query('SELECT 1')
     })
     const answer = invoke(handler, undefined)
     await meet()
     await killAll()
-    await wait(20)
-    await meet()
     await expect(answer).rejects.toThrow(/not queryable|terminat/)
     await expect(
       invoke(
@@ -99,21 +97,4 @@ describe('when every connection is killed', () => {
     await killAll()
     await expect(answer).resolves.toMatch(/terminat/)
   })
-})
-
-test('a server that restarts under load fails only what was running, and serves within a second of its return', async () => {
-  const db = server.pool({ connections: 8, onError: () => {} })
-  const handler = handlerOf(
-    db,
-    async (db, _event: number) => (await (await db.client()).query('SELECT 1 AS one')).rows[0].one,
-  )
-  await invokeConcurrently(handler, events)
-  await server.postgres.halt()
-  const during = invokeConcurrently(handler, events, { timeout: 10_000 })
-  await wait(700)
-  const returned = performance.now()
-  await server.postgres.resume()
-  const results = await during
-  expect(performance.now() - returned).toBeLessThan(1_000)
-  expect(results).toEqual(events.map(() => ({ status: 'fulfilled', value: 1 })))
 })

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type pg from 'pg'
 import type { Ending } from '../../../src/scope/scope.ts'
 import type { Credential, CredentialStore } from '../credentials.ts'
+import { outsideRequests } from '../outside-requests.ts'
 import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
 import { sendCancelRequest } from './cancel.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
@@ -95,10 +96,11 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       const connected = callback as ConnectCallback
       const start = (credential?: Credential): void => {
         if (credential !== undefined) this.#use(credential)
-        super.connect((error: Error | undefined) => {
+        const done = (error: Error | undefined): void => {
           if (error && credential !== undefined && isAuthenticationFailure(error)) credentials?.refuse(credential)
           connected(error, this)
-        })
+        }
+        outsideRequests(() => super.connect(done))
       }
       if (credentials === undefined) start()
       else credentials.get().then(start, connected)

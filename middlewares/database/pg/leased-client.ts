@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Borrower, endedError } from '../pool/driver.ts'
@@ -34,7 +35,11 @@ export class LeasedClient extends QuietEmitter {
     const connection = this.#connection
     if (connection === undefined) return this.#refuse(query, [values, callback])
     const alone = connection.state !== 'busy'
-    const result: unknown = connection.query(query as string, values as [], callback as () => void)
+    const result: unknown = connection.query(
+      query as string,
+      inContext(values) as [],
+      inContext(callback) as () => void,
+    )
     if (alone) {
       this.#inFlight = result
       this.#othersInFlight = undefined
@@ -149,6 +154,10 @@ export class LeasedClient extends QuietEmitter {
     return refused
   }
 }
+
+/** A connection calls back in nobody's async context: a callback is to be called in that of whoever gave it. */
+const inContext = (part: unknown): unknown =>
+  typeof part === 'function' ? AsyncResource.bind(part as (...args: unknown[]) => unknown) : part
 
 const isSubmittable = (query: unknown): query is Submittable =>
   typeof query === 'object' && query !== null && 'submit' in query && typeof query.submit === 'function'

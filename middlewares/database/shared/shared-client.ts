@@ -3,6 +3,7 @@ import { aFunction, checkOptions, longestTimer, type Rules, required, text } fro
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
+import { outsideRequests } from '../outside-requests.ts'
 import { doneWithin } from '../pool/bounded.ts'
 
 const closeBound = 1_000
@@ -111,7 +112,7 @@ class SharedClient<C> implements Database<C, C> {
 
   async #opened(): Promise<C> {
     try {
-      const client = await this.#options.open()
+      const client = await outsideRequests(this.#options.open)
       // Closed meanwhile: that waits for this, and closes it.
       if (this.#state.kind === 'opening') {
         const unregister = onShutdown(this.name, (shutdown) => this.close(shutdown))
