@@ -112,6 +112,16 @@ describe('in a batch', () => {
     expect(sizes).toEqual([10, 5, 5, 2, 3, 1, 1])
   })
 
+  test('a shorter timeout of one ends none of the others', async () => {
+    services.backend.latency = 60
+    const [a = '', b = ''] = named('timeouts', 2)
+    const short = ssm(a, { client: services.ssm, timeout: 20 }).get()
+    const long = ssm(b, { client: services.ssm }).get()
+    const [ended, brought] = await Promise.allSettled([short, long])
+    expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'PARAMETER_FETCH' } })
+    expect(brought).toEqual({ status: 'fulfilled', value: b })
+  })
+
   test('an outage is not halved: it has nothing to do with the names', async () => {
     const names = named('outage', 10)
     services.backend.fail('internal error')

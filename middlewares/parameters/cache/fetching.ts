@@ -1,12 +1,13 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FetchCall, Fetched, Fetcher } from '../origin.ts'
+import type { CallTime } from './answer.ts'
 import type { Wish } from './wish.ts'
 
 type Result = Fetched | { readonly error: unknown }
 
 /** Told of one wish as soon as it has been fetched. */
-export type OnFetched = (wish: Wish, at: number, result: Result) => void
+export type OnFetched = (wish: Wish, time: CallTime, result: Result) => void
 
 const firstRetry = 200
 const retries = 5
@@ -30,20 +31,13 @@ const isRefusal = (error: unknown): boolean =>
 /** Fetches all wishes, those together that one call can bring, and tells of each as soon as it is known. */
 export const fetchAll = async (wishes: readonly Wish[], onFetched: OnFetched): Promise<void> => {
   await Promise.all(
-    [...byFetcher(wishes)].flatMap(([fetcher, group]) =>
-      lots(group, fetcher.size).map((lot) => fetchLot(fetcher, lot, onFetched)),
+    [...Map.groupBy(wishes, ({ origin }) => origin.fetcher)].flatMap(([fetcher, group]) =>
+      // A shorter timeout must not end what others are given longer for.
+      [...Map.groupBy(group, ({ timeout }) => timeout).values()].flatMap((together) =>
+        lots(together, fetcher.size).map((lot) => fetchLot(fetcher, lot, onFetched)),
+      ),
     ),
   )
-}
-
-const byFetcher = (wishes: readonly Wish[]): Map<Fetcher, Wish[]> => {
-  const groups = new Map<Fetcher, Wish[]>()
-  for (const wish of wishes) {
-    const group = groups.get(wish.origin.fetcher)
-    if (group === undefined) groups.set(wish.origin.fetcher, [wish])
-    else group.push(wish)
-  }
-  return groups
 }
 
 const lots = (wishes: readonly Wish[], size: number): Wish[][] =>
@@ -56,8 +50,9 @@ const fetchLot = async (fetcher: Fetcher, lot: readonly Wish[], onFetched: OnFet
     await Promise.all([lot.slice(0, middle), lot.slice(middle)].map((half) => fetchLot(fetcher, half, onFetched)))
     return
   }
+  const time = { at, endedAt: Date.now(), jitter: Math.random() }
   lot.forEach((wish, index) => {
-    onFetched(wish, at, results?.[index] ?? { error: error ?? new Error('The answer does not speak of it.') })
+    onFetched(wish, time, results?.[index] ?? { error: error ?? new Error('The answer does not speak of it.') })
   })
 }
 
@@ -70,7 +65,7 @@ interface Outcome {
 
 /** Calls again while the backend is throttling, where there is nothing else to serve: a mere refresh is left to the back-off. */
 const callUntilAccepted = async (fetcher: Fetcher, lot: readonly Wish[]): Promise<Outcome> => {
-  const timeout = Math.min(...lot.map((wish) => wish.timeout))
+  const { timeout } = lot[0] as Wish
   const end = Date.now() + timeout
   const isNeeded = lot.some(({ isFirst }) => isFirst)
   let outcome = await call(fetcher, lot, timeout)
