@@ -173,6 +173,16 @@ describe('while fetches fail', () => {
     expect(await source.get()).toBe('first')
   })
 
+  test('an old value is as old as the last fetch that brought it, unchanged as it was', async () => {
+    const { origin, source } = ownSource({ ttl: 1_000, staleWhileRevalidate: 0, staleIfError: 2_000 })
+    await source.get()
+    clock.pass(1_000)
+    await source.get()
+    origin.error = down
+    clock.pass(3_000)
+    expect(await failureOf(() => source.get())).toMatchObject({ data: { age: 3_000 } })
+  })
+
   test('staleIfError of 0 ends with the ttl', async () => {
     const { origin, source } = ownSource({ ttl: 1_000, staleWhileRevalidate: 0, staleIfError: 0 })
     await source.get()
@@ -276,6 +286,17 @@ describe('what does not exist', () => {
     expect(await failureOf(() => source.get())).toBeInstanceOf(ParameterMissingError)
   })
 
+  test('is not served from before when it comes back broken', async () => {
+    services.backend.parameters.set('/back', { value: '{"v":1}' })
+    const source = ssm('/back', { client: services.ssm, transform: 'json' })
+    await source.get()
+    services.backend.parameters.delete('/back')
+    await failureOf(() => source.refresh())
+    services.backend.parameters.set('/back', { value: '{broken' })
+    await failureOf(() => source.refresh())
+    expect(await failureOf(() => source.get())).toMatchObject({ code: 'PARAMETER_TRANSFORM' })
+  })
+
   test('is what the outage after it is told of', async () => {
     const source = ssm('/outage', { client: services.ssm, negativeTtl: 1_000 })
     await failureOf(() => source.get())
@@ -295,7 +316,10 @@ describe('a new value that its transform does not take', () => {
     clock.pass(1_000)
     expect(await source.get()).toEqual({ v: 1 })
     expect(services.backend.calls.count()).toBe(2)
-    for (let read = 0; read < 5; read++) expect(await source.get()).toEqual({ v: 1 })
+    for (let read = 0; read < 5; read++) {
+      expect(await source.get()).toEqual({ v: 1 })
+      await settle()
+    }
     expect(services.backend.calls.count()).toBe(2)
     clock.pass(5_000)
     expect(await failureOf(() => source.get())).toMatchObject({ code: 'PARAMETER_TRANSFORM' })
