@@ -1,5 +1,7 @@
-import { expect, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
 import { type Member, Members, shortLease, until } from './fixtures/members.ts'
+
+jest.setTimeout(60_000)
 
 /** What a busy machine may add to a wait. */
 const leeway = 2_000
