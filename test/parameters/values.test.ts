@@ -110,6 +110,18 @@ describe('values as a function of the request', () => {
   })
 })
 
+test('a name that 10,000 others push out while it is fetched is still fetched once', async () => {
+  const answer = Promise.withResolvers<string>()
+  const load = jest.fn(() => answer.promise)
+  const name = randomUUID()
+  const first = loader(name, load).get()
+  for (let other = 0; other < 10_001; other++) loader(`other/${other}`, load).peek()
+  const second = loader(name, load).get()
+  answer.resolve('x')
+  expect(await Promise.all([first, second])).toEqual(['x', 'x'])
+  expect(load).toHaveBeenCalledTimes(1)
+})
+
 /** The bytes in use once `work` is done and what it left has been collected. */
 const heapAfter = async (work: () => Promise<void>): Promise<number> => {
   const collect = await collector()
