@@ -26,7 +26,6 @@ export const isRequestNamespace = (namespace: unknown): namespace is RequestName
  */
 export class RequestNamespace {
   readonly name: string
-  readonly [brand] = true
   readonly #outside: Context | null
   readonly #createRoot: (traceHeader: string | undefined) => Segment
   readonly #entered = new AsyncLocalStorage<Entered>()
@@ -37,6 +36,7 @@ export class RequestNamespace {
     this.name = name
     this.#outside = outside
     this.#createRoot = createRoot
+    Object.defineProperty(this, brand, { value: true })
   }
 
   get active(): Context | null {
