@@ -1,4 +1,11 @@
-import { constants, createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs'
+import {
+  constants,
+  createReadStream,
+  createWriteStream,
+  type ReadStream,
+  type WriteStream,
+  writeFileSync,
+} from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { RequestEndedError } from '../../src/errors.ts'
 import { logLine } from '../../src/log.ts'
@@ -16,6 +23,9 @@ const careful = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | careful
 const readFlags = constants.O_RDONLY | careful
 const fileMode = 0o600
+
+/** So many bytes are written at once: handing them to a thread would take longer, and the workers share four of them. */
+const smallWrite = 64 * 1024
 
 /** What a workspace takes from its middleware's options. */
 export interface WorkspaceSettings {
@@ -60,14 +70,21 @@ export class RequestWorkspace {
   async write(name: string, data: string | Uint8Array): Promise<string> {
     const file = this.file(name)
     const { quota } = this.#create()
-    const before = quota?.resize(file, Buffer.byteLength(data))
-    const options = { flag: writeFlags, mode: fileMode, signal: this.#scope.signal }
+    const bytes = Buffer.byteLength(data)
+    const before = quota?.resize(file, bytes)
+    const { signal } = this.#scope
     const { directories } = this.#settings
+    const options = { flag: writeFlags, mode: fileMode }
+    const attempt = async (): Promise<void> => {
+      if (bytes > smallWrite || signal.aborted) return writeFile(file, data, { ...options, signal })
+      // @ts-expect-error: flags are typed as a string, and taken as a number too
+      writeFileSync(file, data, options)
+    }
     try {
-      await writeFile(file, data, options).catch((error: unknown) => {
+      await attempt().catch((error: unknown) => {
         if (!isFull(error)) throw error
         directories.makeRoom()
-        return writeFile(file, data, options)
+        return attempt()
       })
     } catch (error) {
       quota?.resize(file, before ?? 0)

@@ -23,6 +23,7 @@ const run = promisify(execFile)
 test.each([
   ['text', 'grün ✓', Buffer.from('grün ✓')],
   ['no text', '', Buffer.alloc(0)],
+  ['much text', 'ü'.repeat(40_000), Buffer.from('ü'.repeat(40_000))],
   ['bytes', Buffer.from([0, 255, 128]), Buffer.from([0, 255, 128])],
   ['a part of a larger buffer', new Uint8Array([1, 2, 3, 4]).subarray(1, 3), Buffer.from([2, 3])],
 ])('what is written as %s is read back', async (_, data, expected) => {
@@ -43,6 +44,23 @@ test('a file written again has nothing left of its longer former self', async ()
     await pipeline([Buffer.from('s')], workspace.createWriteStream('file'))
     expect(await workspace.read('file', 'utf8')).toBe('s')
   })
+})
+
+test.each([
+  ['small', 10],
+  ['large', 100_000],
+])('a %s file is not written once the signal has aborted', async (_, size) => {
+  const written = Promise.withResolvers<unknown>()
+  const work = (workspace: Workspace, { signal }: { readonly signal: AbortSignal }): Promise<never> => {
+    signal.addEventListener('abort', () =>
+      written.resolve(failureOf(() => workspace.write('late', Buffer.alloc(size)))),
+    )
+    return new Promise(() => {})
+  }
+  expect(await failureOf(() => request({ root: ownRoot() }, work, { timeout: 60 }))).toMatchObject({
+    name: 'TimeoutError',
+  })
+  expect(await written.promise).toMatchObject({ name: 'AbortError' })
 })
 
 test('streams write and read a file of mode 0600', async () => {

@@ -24,7 +24,7 @@ const failing = (name: string, args: readonly unknown[]): Error | undefined => {
 const actual = { ...(await import('node:fs')) }
 const actualPromises = { ...(await import('node:fs/promises')) }
 type Any = (...args: unknown[]) => unknown
-const throwing = (name: 'mkdirSync' | 'rmSync' | 'renameSync' | 'readdirSync'): Any => {
+const throwing = (name: 'mkdirSync' | 'writeFileSync' | 'rmSync' | 'renameSync' | 'readdirSync'): Any => {
   const call = actual[name] as Any
   return (...args) => {
     const fault = failing(name, args)
@@ -52,6 +52,7 @@ const callingBack = (name: 'write' | 'open'): Any => {
 const mocked = {
   ...actual,
   mkdirSync: throwing('mkdirSync'),
+  writeFileSync: throwing('writeFileSync'),
   rmSync: throwing('rmSync'),
   renameSync: throwing('renameSync'),
   readdirSync: throwing('readdirSync'),
@@ -73,7 +74,8 @@ afterEach(() => faults.clear())
 const writes: [string, string, (workspace: Workspace) => unknown][] = [
   ['creating the workspace', 'mkdirSync', (workspace) => workspace.path],
   ['creating a directory', 'mkdirSync', (workspace) => workspace.file('d/e/file')],
-  ['writing a file', 'writeFile', (workspace) => workspace.write('file', 'x')],
+  ['writing a small file', 'writeFileSync', (workspace) => workspace.write('file', 'x')],
+  ['writing a large file', 'writeFile', (workspace) => workspace.write('file', Buffer.alloc(100_000))],
   ['writing to a stream', 'write', (workspace) => pipeline(['x'], workspace.createWriteStream('file'))],
   ['opening a stream', 'open', (workspace) => pipeline(['x'], workspace.createWriteStream('file'))],
 ]
@@ -127,7 +129,7 @@ test.each(['rmSync', 'renameSync', 'readdirSync'])(
       expect(workspace.path).toContain(root)
       mkdirSync(join(laneIn(root), workspaceName(Date.now() - 60_000)))
       inject(fn, 'EBUSY', Number.POSITIVE_INFINITY)
-      inject('writeFile', 'ENOSPC', Number.POSITIVE_INFINITY)
+      inject('writeFileSync', 'ENOSPC', Number.POSITIVE_INFINITY)
       expect(await failureOf(() => workspace.write('file', 'x'))).toMatchObject({ code: 'WORKSPACE_FULL' })
       faults.clear()
     })
