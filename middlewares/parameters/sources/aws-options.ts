@@ -7,7 +7,10 @@ import type { SourceDefaults } from '../source.ts'
 export interface AwsOptions extends CacheOptions {
   /** A client of the AWS SDK v3. @defaultValue one for all sources of the service, with the SDK's defaults */
   client?: AwsClient
-  /** How the value is made of what was fetched. @defaultValue as it is */
+  /**
+   * How the value is made of what was fetched. A function may depend on nothing else: what it makes is kept for all who
+   * ask for the name. @defaultValue as it is
+   */
   transform?: Transform
 }
 
