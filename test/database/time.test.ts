@@ -203,3 +203,43 @@ test('64 requests that time out while they wait or query leave the pool whole', 
   expect(after.filter(({ status }) => status === 'fulfilled')).toHaveLength(64)
   expect(await running()).toEqual([])
 })
+
+describe('when a request is told to stop but goes on', () => {
+  const requestOf = (signal: AbortSignal) => ({ signal, deadline: Date.now() + 10_000, giveBack: async () => {} })
+  const isRunning = async (): Promise<boolean> => (await running()).length === 1
+
+  test.each([
+    ['at once', 0],
+    ['later', 60],
+  ])('%s, its query is cancelled, and the client is still its own', async (_name, milliseconds) => {
+    const db = server.pool({ connections: 1 })
+    const controller = new AbortController()
+    const lease = await db.acquire(requestOf(controller.signal))
+    const query = failureOf(() => lease.client.query('SELECT pg_sleep(60)'))
+    const started = performance.now()
+    await until(async () => (await isRunning()) && performance.now() - started >= milliseconds)
+    controller.abort(new Error('the client has left'))
+    expect(await query).toMatchObject({ code: '57014' })
+    expect((await lease.client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await lease.end({ outcome: 'disconnected', handlerSettled: true })
+    await expectNoLeaks()
+    expect((await db.pool).idleCount).toBe(1)
+  })
+
+  test('a cancellation never reaches the query of a later request, in 150 tries', async () => {
+    const db = server.pool({ connections: 1 })
+    for (let attempt = 0; attempt < 150; attempt++) {
+      const controller = new AbortController()
+      const lease = await db.acquire(requestOf(controller.signal))
+      const query = lease.client.query('SELECT pg_sleep(0.012)').catch(() => {})
+      await until(async () => performance.now() % 7 < 0.2)
+      if (attempt % 3 > 0) controller.abort()
+      if (attempt % 3 === 1) await query
+      const handlerSettled = attempt % 2 === 0
+      void lease.end({ outcome: 'timedOut', handlerSettled })
+      const next = await db.acquire(requestOf(new AbortController().signal))
+      expect((await next.client.query('SELECT 1 AS one FROM pg_sleep(0.002)')).rows).toEqual([{ one: 1 }])
+      await next.end({ outcome: 'returned', handlerSettled: true })
+    }
+  })
+})

@@ -52,8 +52,9 @@ const messageRemedies: readonly (readonly [RegExp, string])[] = [
 
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
-  const failure = (error instanceof AggregateError ? error.errors[0] : error) as Failure | undefined
-  const { code = '', message = '' } = failure ?? {}
+  // A host with several addresses fails with an error for each.
+  const [first] = (error as Partial<AggregateError>).errors ?? [error]
+  const { code = '', message = '' } = first as Failure
   const remedy =
     remedies[code] ?? messageRemedies.find(([pattern]) => pattern.test(message))?.[1] ?? 'See the cause for more.'
   if (refused.has(code)) return { kind: 'authentication', remedy }

@@ -40,7 +40,13 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     const driver = await this.#loading
     const Client = connectionClass(driver, { ...this.#settings, open: this.#open })
     const pool = new driver.Pool({ allowExitOnIdle: true, ...config, max: share, Client })
-    pool.on('error', (error) => onError(error))
+    pool.on('error', (error) => {
+      try {
+        onError(error)
+      } catch {
+        // Thrown on, it would end the worker.
+      }
+    })
     return pool
   }
 

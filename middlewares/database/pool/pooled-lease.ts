@@ -34,6 +34,7 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
   readonly #connection: PoolConnection<L>
   readonly #acquired: Acquired | undefined
   #state: 'lent' | 'followed' | 'ended' = 'lent'
+  #cancelling: Promise<void> | undefined
 
   constructor(
     settings: LeaseSettings<L, M>,
@@ -69,7 +70,9 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
 
   /** Ends what is running; the handler keeps the client, to leave things in order. */
   overdue(): void {
-    if (this.#state !== 'ended' && this.#connection.state === 'busy') this.#connection.cancel().catch(() => {})
+    if (this.#state === 'ended' || this.#connection.state !== 'busy') return
+    this.#cancelling = this.#connection.cancel()
+    this.#cancelling.catch(() => {})
   }
 
   end(ending: Ending | undefined): Promise<void> | undefined {
@@ -85,6 +88,7 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
     }
     const restored = restore(this.#connection, ending, {
       reset: this.#settings.reset,
+      cancelling: this.#cancelling,
       onLeak: (leak) => this.#report(leak, ending),
     })
     runInBackground(`restoring a connection of ${name}`, restored)
@@ -92,6 +96,7 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
   }
 
   get #isReturnable(): boolean {
+    if (this.#cancelling !== undefined) return false
     const { reset } = this.#settings
     const { state } = this.#connection
     return state === 'clean' ? reset !== 'always' : state === 'dirty' && reset === 'off'

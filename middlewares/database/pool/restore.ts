@@ -16,6 +16,8 @@ export type Reset = 'dirty' | 'always' | 'off'
 
 interface Restoration {
   readonly reset: Reset
+  /** A cancellation that may still be on its way: arriving late, it would end another request's query. */
+  readonly cancelling: Promise<void> | undefined
   readonly onLeak: (leak: Pick<Leak, 'kind' | 'action'>) => void
 }
 
@@ -34,12 +36,13 @@ const wasLeft = (ending: Ending | undefined): boolean => {
 export const restore = async (
   connection: PoolConnection<unknown>,
   ending: Ending | undefined,
-  { reset, onLeak }: Restoration,
+  { reset, cancelling, onLeak }: Restoration,
 ): Promise<void> => {
   const report = (kind: Leak['kind'], action: Leak['action']): void => {
     if (wasLeft(ending)) onLeak({ kind, action })
   }
   try {
+    if (cancelling !== undefined && !(await doneWithin(roundTrip, cancelling))) throw new Error('It may come any time.')
     const cancelled = await settle(connection, wasLeft(ending))
     if (connection.state === 'busy') {
       report('query', 'destroyed')
