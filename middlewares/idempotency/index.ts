@@ -1,0 +1,1 @@
+export { type Idempotency, type IdempotencyOptions, idempotency } from './idempotency.ts'
