@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto'
+import { PassThrough } from 'node:stream'
+import { IdempotencyConfig } from '@aws-lambda-powertools/idempotency'
+import { describe, expect, jest, test } from '@jest/globals'
+import type { ReleaseError } from 'middy-managed-instances'
+import { expectNoLeaks, invoke } from 'middy-managed-instances/testing'
+import { MemoryCache } from './support/cache.ts'
+import { type Event, failureOf, Gate, type Handler, once } from './support/requests.ts'
+import { cacheStore, dynamoStore, ownDatabase } from './support/stores.ts'
+
+const database = ownDatabase()
+const event = { order: 1 }
+const silently = { maxAttempts: 1 }
+
+const persistenceError = (message: RegExp): unknown =>
+  expect.objectContaining({ name: 'IdempotencyPersistenceLayerError', message: expect.stringMatching(message) })
+
+describe('a store', () => {
+  test('that can not be reached runs nothing, and says so', async () => {
+    let executions = 0
+    const persistenceStore = dynamoStore(database, { ...silently, endpoint: 'http://127.0.0.1:9' })
+    const handler = once({ persistenceStore }, async () => ++executions)
+    const failure = await failureOf(invoke(handler, event))
+    expect(failure).toEqual(
+      persistenceError(/^idempotency\(\): .*in progress \(.*ECONNREFUSED.*\), so the handler was not run\. Check /),
+    )
+    expect(String(failure.cause)).toContain('ECONNREFUSED')
+    expect(executions).toBe(0)
+  })
+
+  test('that throttles the lock runs nothing, and the request may be sent again', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database, silently) }, async () => ++executions)
+    database.fail('PutItem', 'throttle')
+    expect(await failureOf(invoke(handler, event))).toEqual(persistenceError(/ProvisionedThroughputExceeded/))
+    expect(executions).toBe(0)
+    expect(await invoke(handler, event)).toBe(1)
+  })
+
+  test('that throttles a result for a moment gets it, and nobody notices', async () => {
+    const handler = once({ persistenceStore: dynamoStore(database, silently) }, async () => 'done')
+    database.fail('UpdateItem', 'throttle')
+    expect(await invoke(handler, event)).toBe('done')
+    expect(await invoke(handler, event)).toBe('done')
+  })
+
+  test('that throttles a result for longer fails the request, and gets it in the background', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database, silently) }, async () => ++executions)
+    database.fail('UpdateItem', 'throttle', 3)
+    const failure = await failureOf(invoke(handler, event))
+    expect(failure).toEqual(persistenceError(/^idempotency\(\): the handler has done its work .*ProvisionedThroughput/))
+    expect((await failureOf(invoke(handler, event))).name).toBe('IdempotencyAlreadyInProgressError')
+    await expectNoLeaks(5_000)
+    expect(await invoke(handler, event)).toBe(1)
+    expect(executions).toBe(1)
+  })
+
+  test('that throttles the release of a lock changes no error, is reported, and is asked again in the background', async () => {
+    const reported: ReleaseError[] = []
+    let executions = 0
+    const thrown = new RangeError('thrown')
+    const handler = once(
+      { persistenceStore: dynamoStore(database, silently) },
+      async () => {
+        if (executions++ === 0) throw thrown
+        return 'done'
+      },
+      { onReleaseError: (error) => void reported.push(error) },
+    )
+    database.fail('DeleteItem', 'throttle', 2)
+    expect(await failureOf(invoke(handler, event))).toBe(thrown)
+    expect(reported).toMatchObject([
+      { data: { release: 'idempotency record' }, cause: { name: 'ProvisionedThroughputExceededException' } },
+    ])
+    await expectNoLeaks(5_000)
+    expect(await invoke(handler, event)).toBe('done')
+  })
+
+  test('that does not take the result of a zombie is reported, and asked again', async () => {
+    const reported = Promise.withResolvers<ReleaseError>()
+    const gate = new Gate()
+    const handler = once(
+      { persistenceStore: dynamoStore(database, silently), zombieGrace: 60_000 },
+      async () => {
+        await gate.wait()
+        return 'late'
+      },
+      { onReleaseError: reported.resolve },
+    )
+    expect((await failureOf(invoke(handler, event, { timeout: 100 }))).name).toBe('TimeoutError')
+    database.fail('UpdateItem', 'throttle', 2)
+    gate.open()
+    expect(await reported.promise).toMatchObject({ data: { outcome: 'timedOut' }, code: 'RELEASE_FAILED' })
+    await expectNoLeaks(5_000)
+    expect(await invoke(handler, event)).toBe('late')
+  })
+
+  test('that breaks off after it took the lock keeps it no longer than the request could have run', async () => {
+    const persistenceStore = dynamoStore(database, silently)
+    const handler = once({ persistenceStore, zombieGrace: 0 }, async () => 'done')
+    database.fail('PutItem', 'lose')
+    const sent = Date.now()
+    expect(await failureOf(invoke(handler, event, { timeout: 300 }))).toEqual(persistenceError(/not run/))
+    const lock = Number((await database.items())[0]?.['in_progress_expiration']?.N)
+    expect(lock - sent).toBeLessThan(400)
+  })
+})
+
+describe('a result', () => {
+  const cycle = (): Event => {
+    const value: Event = {}
+    value['self'] = value
+    return value
+  }
+  class Money {
+    readonly amount = 5
+  }
+
+  test('that DynamoDB takes only as JSON is stored as JSON', async () => {
+    const result = { note: undefined, at: new Date(0), money: new Money(), list: [1, undefined] }
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => result)
+    expect(await invoke(handler, event)).toBe(result)
+    expect(await invoke(handler, event)).toEqual(JSON.parse(JSON.stringify(result)))
+  })
+
+  test.each([
+    ['a stream', () => new PassThrough(), /a stream is read once/],
+    ['a streamed body', () => ({ statusCode: 200, body: new PassThrough() }), /a stream is read once/],
+    ['a value that contains itself', cycle, /call stack/],
+  ])('that is %s is refused, and its work is not done again while the lock lasts', async (_, resultOf, problem) => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => {
+      executions++
+      return resultOf()
+    })
+    expect(await failureOf(invoke(handler, event))).toEqual(persistenceError(problem))
+    expect((await failureOf(invoke(handler, event))).name).toBe('IdempotencyAlreadyInProgressError')
+    expect(executions).toBe(1)
+  })
+})
+
+describe('a record', () => {
+  const keyOf = async (handler: Handler): Promise<string> => {
+    await invoke(handler, event)
+    return String((await database.items())[0]?.['id']?.S)
+  }
+
+  test('with a status that nobody knows runs nothing, and says which', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => ++executions)
+    const id = await keyOf(handler)
+    await database.put({ id: { S: id }, status: { S: 'BROKEN' }, expiration: { N: '99999999999' } })
+    const failure = await failureOf(invoke(handler, event))
+    expect(failure).toMatchObject({ name: 'IdempotencyInvalidStatusError' })
+    expect(failure.message).toMatch(
+      /^idempotency\(\): the stored record has the unknown status "BROKEN".*Delete the record/,
+    )
+    expect(executions).toBe(1)
+  })
+
+  test('that has expired is free', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => ++executions)
+    const id = await keyOf(handler)
+    await database.put({ id: { S: id }, status: { S: 'COMPLETED' }, expiration: { N: '1' }, data: { N: '7' } })
+    expect(await invoke(handler, event)).toBe(2)
+  })
+
+  test('of a worker that died is free when its lock has run out', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => ++executions)
+    const id = await keyOf(handler)
+    const lock = { status: { S: 'INPROGRESS' }, expiration: { N: '99999999999' } }
+    await database.put({ id: { S: id }, ...lock, in_progress_expiration: { N: String(Date.now() + 60_000) } })
+    expect((await failureOf(invoke(handler, event))).name).toBe('IdempotencyAlreadyInProgressError')
+    await database.put({ id: { S: id }, ...lock, in_progress_expiration: { N: String(Date.now() - 1) } })
+    expect(await invoke(handler, event)).toBe(2)
+  })
+
+  test('that is gone from the cache between two looks at it is asked for again', async () => {
+    class Forgetful extends MemoryCache {
+      forgets = 1
+      override async get(name: string): Promise<string | null> {
+        if (this.forgets-- > 0) await this.del([name])
+        return super.get(name)
+      }
+    }
+    const cache = new Forgetful()
+    let executions = 0
+    const handler = once({ persistenceStore: cacheStore(cache) }, async () => ++executions)
+    await invoke(handler, event)
+    expect(await invoke(handler, event)).toBe(2)
+    expect(await invoke(handler, event)).toBe(2)
+  })
+
+  test('in the cache that is no JSON is taken over by one of those who find it', async () => {
+    const cache = new MemoryCache()
+    let executions = 0
+    const handler = once({ persistenceStore: cacheStore(cache) }, async () => ++executions)
+    await invoke(handler, event)
+    for (const [name, entry] of cache.entries) cache.entries.set(name, { ...entry, value: '{' })
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => invoke(handler, event)))
+    expect(executions).toBe(2)
+    expect(results.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0)
+  })
+})
+
+describe('an event', () => {
+  const config = (options: object): IdempotencyConfig =>
+    new IdempotencyConfig({ eventKeyJmesPath: 'order', ...options })
+
+  test('without what eventKeyJmesPath names runs without idempotency', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database), config: config({}) }, async () => ++executions)
+    await invoke(handler, { other: 1 })
+    expect(await invoke(handler, { other: 1 })).toBe(2)
+    expect(database.calls).toEqual([])
+  })
+
+  test('without what eventKeyJmesPath names is refused with throwOnNoIdempotencyKey', async () => {
+    let executions = 0
+    const persistenceStore = dynamoStore(database)
+    const handler = once(
+      { persistenceStore, config: config({ throwOnNoIdempotencyKey: true }) },
+      async () => ++executions,
+    )
+    const failure = await failureOf(invoke(handler, { other: 1 }))
+    expect(failure).toMatchObject({ name: 'IdempotencyKeyError' })
+    expect(failure.message).toMatch(
+      /^idempotency\(\): the event has nothing to make a key of .*throwOnNoIdempotencyKey/,
+    )
+    expect(executions).toBe(0)
+  })
+
+  test('that has no JSON form is refused, unless the key does without that part', async () => {
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => 'done')
+    expect(await failureOf(invoke(handler, { amount: 5n }))).toEqual(persistenceError(/BigInt.*eventKeyJmesPath/))
+    const cycle: Event = { order: 1 }
+    cycle['self'] = cycle
+    const failure = await failureOf(invoke(handler, cycle))
+    expect(failure).toMatchObject({ name: 'IdempotencyKeyError', message: expect.stringMatching(/can't be copied/) })
+    const keyed = once({ persistenceStore: dynamoStore(database), config: config({}) }, async () => 'done')
+    expect(await invoke(keyed, { order: randomUUID(), amount: 5n })).toBe('done')
+    expect((await database.items()).length).toBe(1)
+  })
+
+  test("keeps Powertools' warning for one that is empty", async () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => {})
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => 'done')
+    expect(await invoke(handler, {})).toBe('done')
+    expect(warn.mock.calls.flat().join()).toContain('No value found for idempotency_key')
+    warn.mockRestore()
+  })
+})
