@@ -61,8 +61,6 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
 
     constructor() {
       super({ ...config, connectionTimeoutMillis: connectTimeout })
-      const self = this as unknown as PgConnection
-      open.add(self)
       this.connection.on('readyForQuery', (message: { status: string }) => {
         this.#status = message.status
         if (this.#activity !== 'connecting') return
@@ -84,7 +82,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
         this.#borrower?.pass('error', error)
       })
       this.on('end', () => {
-        open.delete(self)
+        open.delete(this as unknown as PgConnection)
         this.#break()
         this.#borrower?.pass('end')
       })
@@ -95,6 +93,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     override connect(callback?: unknown): Promise<never> {
       const connected = callback as ConnectCallback
       const start = (credential?: Credential): void => {
+        open.add(this as unknown as PgConnection)
         if (credential !== undefined) this.#use(credential)
         const done = (error: Error | undefined): void => {
           if (error && credential !== undefined && isAuthenticationFailure(error)) credentials?.refuse(credential)

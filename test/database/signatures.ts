@@ -1,0 +1,83 @@
+// Checked by the compiler, never run: what a user types has these types.
+import middy from '@middy/core'
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { Kysely, PostgresDialect } from 'kysely'
+import { type Added, managed, type Source } from 'middy-managed-instances'
+import type pg from 'pg'
+import { type Database, type Db, database, type Leak, type Login, rdsIam } from '../../middlewares/database/index.ts'
+import { type PgConfig, pgPool, poolOfOne } from '../../middlewares/database/pg.ts'
+import { sharedClient } from '../../middlewares/database/shared.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const expectTrue = <T extends true>(): T | undefined => undefined
+
+interface Tables {
+  readonly orders: { readonly id: number }
+}
+
+const orders = pgPool({ connections: 16, config: { host: 'localhost', database: 'orders' } })
+expectTrue<Equal<typeof orders, Database<pg.PoolClient, pg.Pool>>>()
+const kysely = pgPool({
+  connections: 16,
+  map: (client) => new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOfOne(client) }) }),
+})
+expectTrue<Equal<typeof kysely, Database<Kysely<Tables>, pg.Pool>>>()
+const orm = pgPool({ connections: 16, map: (client) => drizzle({ client }) })
+const redis = sharedClient({ open: async () => ({ get: (key: string) => key }), close: (client) => client.get('') })
+expectTrue<Equal<typeof redis, Database<{ get: (key: string) => string }, { get: (key: string) => string }>>>()
+
+// database<L, const K extends string = 'db'>(options: { db: Database<L>; contextKey?: K }): Added<K, Db<L>>
+const byDefault = database({ db: orders })
+expectTrue<Equal<typeof byDefault, Added<'db', Db<pg.PoolClient, pg.Pool>>>>()
+const renamed = database({ db: orders, contextKey: 'orders' })
+expectTrue<Equal<typeof renamed, Added<'orders', Db<pg.PoolClient, pg.Pool>>>>()
+declare const unknownPool: Database<string>
+const ofUnknownPool = database({ db: unknownPool })
+expectTrue<Equal<typeof ofUnknownPool, Added<'db', Db<string>>>>()
+// @ts-expect-error: a database is asked for
+database({})
+// @ts-expect-error: unknown
+database({ db: orders, key: 'orders' })
+// @ts-expect-error: what the driver has an option of its own for
+pgPool({ connections: 16, config: { max: 5 } })
+// @ts-expect-error: the budget is asked for
+pgPool({ config: {} })
+
+middy<{ id: number }, number>(managed())
+  .use(database({ db: orders }))
+  .use(database({ db: kysely, contextKey: 'kysely' }))
+  .use(database({ db: orm, contextKey: 'orm' }))
+  .use(database({ db: redis, contextKey: 'redis' }))
+  .handler(async (event, { db, kysely, orm, redis }) => {
+    const client = await db.client()
+    expectTrue<Equal<typeof client, pg.PoolClient>>()
+    expectTrue<Equal<Awaited<typeof db.pool>, pg.Pool>>()
+    await db.release(client)
+    const rows = await (await kysely.acquire()).selectFrom('orders').selectAll().execute()
+    expectTrue<Equal<typeof rows, { id: number }[]>>()
+    const drizzled = await orm.client()
+    expectTrue<typeof drizzled extends NodePgDatabase ? true : false>()
+    expectTrue<Equal<Awaited<ReturnType<typeof redis.client>>, { get: (key: string) => string }>>()
+    // @ts-expect-error: not a client of this database
+    await db.release('client')
+    return event.id + (rows[0]?.id ?? 0)
+  })
+
+// Credentials
+declare const secret: Source<{ username: string; password: string; engine: string }>
+declare const password: Source<string>
+for (const credentials of [
+  secret,
+  password,
+  'password',
+  { password: 'a' },
+  async () => ({ username: 'a', password: 'b' }),
+])
+  pgPool({ connections: 16, credentials })
+const iam = rdsIam({ hostname: 'a', username: 'b' })
+expectTrue<Equal<typeof iam, Source<Login>>>()
+pgPool({ connections: 16, credentials: iam, onLeak: ({ kind, stack }: Leak) => void [kind, stack] })
+// @ts-expect-error: no password
+pgPool({ connections: 16, credentials: { username: 'a' } })
+const config: PgConfig = { ssl: { ca: 'a' }, statement_timeout: 1_000 }
+void config
