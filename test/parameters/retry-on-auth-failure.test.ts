@@ -72,6 +72,14 @@ test('a secret that is still the same ends with the first error, without a secon
   expect([tries, origin.calls]).toEqual([1, 2])
 })
 
+test('a secret that can not be fetched anew ends with the error of that', async () => {
+  const { origin, source } = ownSource()
+  await source.get()
+  origin.error = new Error('down')
+  const error = await failureOf(() => retryOnAuthFailure(source, () => Promise.reject(unauthorized)))
+  expect(error).toMatchObject({ code: 'PARAMETER_FETCH', cause: { message: 'down' } })
+})
+
 test('a second failure is the one that is thrown, and there is no third try', async () => {
   const { origin, source } = ownSource()
   await source.get()
