@@ -42,7 +42,8 @@ const isWrongCredentials = (error: unknown): boolean => {
  * Calls `use` with a secret; if that fails because the secret has been rotated, fetches it once for all who fail at the
  * same time, and calls `use` once more.
  *
- * @throws what `use` throws the second time, or the first if the error is of another kind or the secret is still the same.
+ * @throws what `use` throws the second time, or the first if the error is of another kind or the secret is still the same;
+ * {@link ParameterFetchError} if the secret can't be fetched.
  *
  * @example
  * ```ts
