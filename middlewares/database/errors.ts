@@ -98,7 +98,7 @@ export class DriverMissingError extends ManagedError<{ readonly feature: string;
 
   constructor(feature: string, packageName: string, cause: unknown) {
     super(
-      `${feature}: its driver, the package "${packageName}", can't be loaded. Run "npm install ${packageName}", and leave it in the bundle.`,
+      `${feature}: the package "${packageName}" can't be loaded. Run "npm install ${packageName}", and leave it in the bundle.`,
       { feature, packageName },
       { cause },
     )

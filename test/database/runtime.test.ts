@@ -76,6 +76,13 @@ describe.each([4, 8])('on the real runtime with %p workers', (workers) => {
   })
 })
 
+test('fewer connections than workers end the start with an error that names both and what to change', async () => {
+  const start = startOrders(server, { workers: 8, connections: 4 })
+  await expect(start).rejects.toThrow(
+    /at least 8.*8 workers \(raise it to 8, or set AWS_LAMBDA_NODEJS_WORKER_COUNT to 4\), received 4/,
+  )
+})
+
 test('a server that stops and starts again under load fails no worker, and serves within a second', async () => {
   const runtime = await startOrders(server)
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))

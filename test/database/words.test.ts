@@ -24,6 +24,7 @@ const texts: Record<'none' | 'resettable' | 'lasting', readonly string[]> = {
   ],
   resettable: [
     'SET search_path TO a',
+    'SET SESSION AUTHORIZATION a',
     'set\tsession work_mem = 1',
     'SELECT 1; SET ROLE a',
     '  -- why\n  SET ROLE a',
@@ -45,12 +46,7 @@ const texts: Record<'none' | 'resettable' | 'lasting', readonly string[]> = {
     'SELECT 1 INTO TEMPORARY a',
     'INSERT INTO pg_temp.a VALUES (1)',
   ],
-  lasting: [
-    'PREPARE a AS SELECT 1',
-    "LOAD 'auto_explain'",
-    'SET SESSION AUTHORIZATION a',
-    'SELECT 1; prepare a as select 1',
-  ],
+  lasting: ['PREPARE a AS SELECT 1', "LOAD 'auto_explain'", 'SELECT 1; prepare a as select 1'],
 }
 
 describe.each(Object.entries(texts))('a trace that is %s is left by', (trace, examples) => {

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type pg from 'pg'
 import type { Ending } from '../../../src/scope/scope.ts'
 import type { Credential, CredentialStore } from '../credentials.ts'
@@ -19,6 +19,8 @@ export interface ConnectionSettings {
   readonly connectTimeout: number
   /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */
   readonly maxLifetime: number
+  /** Whether to note what queries leave in the session. */
+  readonly traces: boolean
   /** The connections that are open. */
   readonly open: Set<PgConnection>
 }
@@ -48,7 +50,7 @@ const jittered = (lifetime: number): number => lifetime * (0.75 + Math.random() 
  * none of it.
  */
 export const connectionClass = (driver: typeof pg, settings: ConnectionSettings): (new () => PgConnection) => {
-  const { name, config, credentials, connectTimeout, maxLifetime, open } = settings
+  const { name, config, credentials, connectTimeout, maxLifetime, traces, open } = settings
   class Connection extends driver.Client {
     declare release: (destroy?: Error | boolean) => void
     #activity: 'connecting' | 'idle' | 'busy' | 'broken' = 'connecting'
@@ -109,7 +111,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     override query(query: unknown, values?: unknown, callback?: unknown): never {
       const result = super.query(query as string, values as [], callback as () => void)
       if (this.#activity === 'idle') this.#activity = 'busy'
-      if (this.#trace === 'none') this.#leave(traceOfQuery(query))
+      if (traces && this.#trace === 'none') this.#leave(traceOfQuery(query))
       return result as never
     }
 
@@ -151,7 +153,8 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       const { ssl, sslnegotiation } = connectionParameters
       // The name may lead to another server by now.
       const address = (this.connection.stream as Socket).remoteAddress ?? this.host
-      const verified = ssl && { servername: this.host, ...(ssl === true ? {} : ssl) }
+      const name = isIP(this.host) === 0 ? { servername: this.host } : {}
+      const verified = ssl && { ...name, ...(ssl === true ? {} : ssl) }
       const { stream } = config
       return sendCancelRequest(driver, {
         host: address,

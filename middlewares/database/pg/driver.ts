@@ -17,6 +17,7 @@ export interface PgDriverSettings {
   readonly credentials: CredentialStore | undefined
   readonly connectTimeout: number
   readonly maxLifetime: number
+  readonly traces: boolean
   readonly onError: (error: Error) => void
 }
 

@@ -128,6 +128,7 @@ export const pgPool = <L = pg.PoolClient>(options: PgPoolOptions & Mapped<L>): D
     credentials: credentials === undefined ? undefined : new CredentialStore('pgPool()', credentials),
     connectTimeout,
     maxLifetime,
+    traces: reset !== 'off',
     onError,
   })
   const awaitsRestoration = !runtime.managedInstances

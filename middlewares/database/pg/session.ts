@@ -10,10 +10,7 @@ const startsResettable = new RegExp(
 )
 const containsResettable =
   /\bset_config\s*\(|\bpg_(?:try_)?advisory_lock|\bcreate\s+(?:or\s+replace\s+)?(?:global\s+|local\s+)?temp(?:orary)?\b|\binto\s+(?:local\s+)?temp(?:orary)?\b|\bpg_temp\b|\bdblink_connect/i
-const startsLasting = new RegExp(
-  `${start}(?:prepare\\b(?!\\s+transaction\\b)|load\\b|set\\s+session\\s+authorization\\b)`,
-  'i',
-)
+const startsLasting = new RegExp(`${start}(?:prepare\\b(?!\\s+transaction\\b)|load\\b)`, 'i')
 
 const classify = (text: string): Trace => {
   if (startsLasting.test(text)) return 'lasting'

@@ -104,7 +104,11 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
 
   #report(leak: Pick<Leak, 'kind' | 'action'>, ending: Ending | undefined): void {
     const { name, onLeak } = this.#settings
-    onLeak({ ...leak, database: name, outcome: ending?.outcome, stack: callsOf(this.#acquired) })
+    try {
+      onLeak({ ...leak, database: name, outcome: ending?.outcome, stack: callsOf(this.#acquired) })
+    } catch {
+      // The connection is in order, and nobody is left to be told.
+    }
   }
 }
 

@@ -4,11 +4,11 @@ import type { PoolConnection } from './driver.ts'
 import type { Leak } from './leak.ts'
 
 /** How long a query may still take that nobody has awaited. */
-const unawaitedGrace = 500
+const unawaitedGrace = 400
 /** How long the server has for what takes one round trip. */
 const roundTrip = 1_000
 /** How long a cancelled query has to end; another one may have been waiting behind it. */
-const cancelGrace = 150
+const cancelGrace = 100
 const cancelAttempts = 3
 
 /** When a session is made as good as new before the next request gets it. */
@@ -16,7 +16,7 @@ export type Reset = 'dirty' | 'always' | 'off'
 
 interface Restoration {
   readonly reset: Reset
-  /** A cancellation that may still be on its way: arriving late, it would end another request's query. */
+  /** A cancellation that may still be on its way. */
   readonly cancelling: Promise<void> | undefined
   readonly onLeak: (leak: Pick<Leak, 'kind' | 'action'>) => void
 }
@@ -38,39 +38,41 @@ export const restore = async (
   ending: Ending | undefined,
   { reset, cancelling, onLeak }: Restoration,
 ): Promise<void> => {
-  const report = (kind: Leak['kind'], action: Leak['action']): void => {
-    if (wasLeft(ending)) onLeak({ kind, action })
-  }
+  const patient = wasLeft(ending)
+  let left: Leak['kind'] | undefined
+  let action: Leak['action'] = 'destroyed'
   try {
-    if (cancelling !== undefined && !(await doneWithin(roundTrip, cancelling))) throw new Error('It may come any time.')
-    const cancelled = await settle(connection, wasLeft(ending))
-    if (connection.state === 'busy') {
-      report('query', 'destroyed')
-      connection.checkIn('destroy')
-      return
+    if (cancelling !== undefined) await inTime(cancelling)
+    if (connection.state === 'busy' && !(patient && (await doneWithin(unawaitedGrace, connection.settled())))) {
+      left = 'query'
+      await stop(connection)
+      action = 'cancelled'
     }
-    if (cancelled) report('query', 'cancelled')
     if (connection.state === 'transaction') {
-      if (await doneWithin(roundTrip, connection.rollback())) report('transaction', 'rolledBack')
-      else report('transaction', 'destroyed')
+      left = 'transaction'
+      await inTime(connection.rollback())
+      action = 'rolledBack'
     }
-    if (reset === 'always' || (reset === 'dirty' && connection.state === 'dirty'))
-      await doneWithin(roundTrip, connection.reset())
+    if (reset === 'always' || (reset === 'dirty' && connection.state === 'dirty')) await inTime(connection.reset())
     const usable = connection.state === 'clean' || (reset === 'off' && connection.state === 'dirty')
     connection.checkIn(usable ? 'keep' : 'destroy')
   } catch {
+    action = 'destroyed'
     connection.checkIn('destroy')
   }
+  if (left !== undefined && patient) onLeak({ kind: left, action })
 }
 
-/** Waits until nothing is running, or sees to it. Returns whether something had to be cancelled. */
-const settle = async (connection: PoolConnection<unknown>, patient: boolean): Promise<boolean> => {
-  if (connection.state !== 'busy') return false
-  if (patient && (await doneWithin(unawaitedGrace, connection.settled()))) return false
+/** Ends what is running, and what is queued behind it. */
+const stop = async (connection: PoolConnection<unknown>): Promise<void> => {
   for (let attempt = 0; attempt < cancelAttempts && connection.state === 'busy'; attempt++) {
-    // One that may arrive late would end another request's query.
-    if (!(await doneWithin(roundTrip, connection.cancel()))) break
+    await inTime(connection.cancel())
     await doneWithin(cancelGrace, connection.settled())
   }
-  return true
+  if (connection.state === 'busy') throw new Error('It does not end.')
+}
+
+/** @throws if it takes too long: what comes late would meet the next request, so that the connection can't be kept. */
+const inTime = async (work: Promise<unknown>): Promise<void> => {
+  if (!(await doneWithin(roundTrip, work))) throw new Error(`It takes longer than ${roundTrip} ms.`)
 }
