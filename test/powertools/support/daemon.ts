@@ -28,13 +28,14 @@ export class Daemon {
     this.address = `127.0.0.1:${port}`
   }
 
-  /** Waits until so many documents have arrived, or until no more do. */
-  async receive(count: number): Promise<Document[]> {
-    for (let silent = 0; this.documents.length < count && silent < 20; silent++) {
+  /** Waits until so many documents have arrived, or until for `silence` milliseconds no more have. */
+  async receive(count: number, silence = 1_000): Promise<Document[]> {
+    let last = performance.now()
+    while (this.documents.length < count && performance.now() - last < silence) {
       const before = this.documents.length
-      await wait(50)
+      await wait(10)
       await this.#collect()
-      if (this.documents.length > before) silent = 0
+      if (this.documents.length > before) last = performance.now()
     }
     return this.documents
   }

@@ -1,0 +1,5 @@
+// Not by static imports: Jest runs what is CommonJS among them before the module that sets the environment.
+export const { Logger } = await import('@aws-lambda-powertools/logger')
+export const { Metrics, MetricUnit } = await import('@aws-lambda-powertools/metrics')
+export const { Tracer } = await import('@aws-lambda-powertools/tracer')
+export const { powertools } = await import('../../../middlewares/powertools/index.ts')
