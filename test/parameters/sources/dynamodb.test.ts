@@ -40,6 +40,14 @@ test('another attribute, also one with a reserved name, is another value', async
   await expect(Promise.all(both)).resolves.toEqual(['one', 'other'])
 })
 
+test('what is read consistently is kept apart', async () => {
+  await table.put('apart', { value: { S: 'old' } })
+  expect(await source('apart').get()).toBe('old')
+  await table.put('apart', { value: { S: 'new' } })
+  expect(await source('apart', { consistent: true }).get()).toBe('new')
+  expect(await source('apart').get()).toBe('old')
+})
+
 test('JSON in a string is parsed by a transform', async () => {
   await table.put('json', { value: { S: '{"rows":10}' } })
   const parsed = dynamodb<{ rows: number }>({
