@@ -51,6 +51,24 @@ describe('close()', () => {
     await until(async () => (await server.sessions()).length === 0, 500)
   })
 
+  test('is bounded while a client is held that runs nothing', async () => {
+    const db = server.pool({ connections: 1 })
+    const meet = barrier(2)
+    const answer = invoke(
+      handlerOf(db, async (db) => {
+        await db.client()
+        await meet()
+        await meet()
+      }),
+      undefined,
+    )
+    await meet()
+    await db.close({ deadline: Date.now() + 100 })
+    await until(async () => (await server.sessions()).length === 0, 500)
+    await meet()
+    await answer
+  })
+
   test('ends every wait, and no client is to be had any more', async () => {
     const db = server.pool({ connections: 1 })
     const meet = barrier(2)

@@ -230,6 +230,22 @@ test('callbacks and later requests run in the async context of their own request
   for (let request = 0; request < 3; request++) await expect(invoke(handler, undefined)).resolves.toBe(true)
 })
 
+test('a connection belongs to no request, also not to the one that opened it', async () => {
+  const db = server.pool({ connections: 1 })
+  await invoke(
+    handlerOf(db, (db) => db.client()),
+    undefined,
+  )
+  const handler = handlerOf(db, async (db) => {
+    const client = await db.client()
+    const heard = new Promise((resolve) => client.once('notification', () => resolve(currentScope())))
+    await client.query('LISTEN news')
+    await client.query('NOTIFY news')
+    return heard
+  })
+  await expect(invoke(handler, undefined)).resolves.toBeUndefined()
+})
+
 describe('after the request', () => {
   test('neither the database nor a client can be used, and no later request notices', async () => {
     const db = server.pool({ connections: 1 })

@@ -1,0 +1,140 @@
+import { createServer, type Server } from 'node:net'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import middy from '@middy/core'
+import { currentScope, managed } from 'middy-managed-instances'
+import { createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import { type Database, database } from '../../middlewares/database/index.ts'
+import { type SharedClientOptions, sharedClient } from '../../middlewares/database/shared.ts'
+import { failureOf } from './support/server.ts'
+
+const databases: Database<Server>[] = []
+
+afterEach(async () => {
+  await expectNoLeaks()
+  await Promise.all(databases.splice(0).map((db) => db.close()))
+})
+
+const listen = (): Promise<Server> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, () => resolve(server))
+  })
+
+const close = (server: Server): Promise<unknown> => new Promise((resolve) => server.close(resolve))
+
+/** A client of Node's own that is opened and closed: what it answers is whether it is open. */
+const own = (options: Partial<SharedClientOptions<Server>> = {}): Database<Server, Server> => {
+  const db = sharedClient<Server>({ open: listen, close, ...options })
+  databases.push(db)
+  return db
+}
+
+const handlerOf = <R>(db: Database<Server>, work: (server: Server) => R) =>
+  middy<undefined, R>(managed())
+    .use(database({ db }))
+    .handler(async (_event, { db }) => work(await db.client()))
+
+describe('sharedClient()', () => {
+  test('opens one client for all requests, when the first of them asks', async () => {
+    let opened = 0
+    const db = own({
+      open: () => {
+        opened += 1
+        return listen()
+      },
+    })
+    expect(opened).toBe(0)
+    const results = await invokeConcurrently(
+      handlerOf(db, (server) => server),
+      Array(64).fill(undefined),
+    )
+    expect(new Set(results.map((result) => result.status === 'fulfilled' && result.value)).size).toBe(1)
+    expect(opened).toBe(1)
+  })
+
+  test('opens anew after it failed', async () => {
+    const causes = [new Error('refused')]
+    const db = own({
+      open: async () => {
+        const cause = causes.pop()
+        if (cause !== undefined) throw cause
+        return listen()
+      },
+    })
+    const handler = handlerOf(db, (server) => server.listening)
+    expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({ message: 'refused' })
+    await expect(invoke(handler, undefined)).resolves.toBe(true)
+  })
+
+  test('opens anew when the client is of no more use', async () => {
+    const db = own({ isUsable: (server) => server.listening })
+    const handler = handlerOf(db, (server) => server)
+    const first = await invoke(handler, undefined)
+    expect(await invoke(handler, undefined)).toBe(first)
+    await close(first)
+    const second = await invoke(handler, undefined)
+    expect([second === first, second.listening]).toEqual([false, true])
+  })
+
+  test('opens outside of the request that asks first, whose end ends only its own wait', async () => {
+    const opening = Promise.withResolvers<void>()
+    let within: unknown = 'not asked'
+    const db = own({
+      open: async () => {
+        within = currentScope()
+        await opening.promise
+        return listen()
+      },
+    })
+    const handler = handlerOf(db, (server) => server.listening)
+    const context = createContext({ getRemainingTimeInMillis: () => 100 })
+    const brief = invoke(handler, undefined, { context })
+    const patient = invoke(handler, undefined)
+    await expect(brief).rejects.toBeDefined()
+    expect(within).toBeUndefined()
+    opening.resolve()
+    await expect(patient).resolves.toBe(true)
+  })
+
+  test('closes its client once, and opens no other', async () => {
+    let closed = 0
+    const db = own({
+      close: (server) => {
+        closed += 1
+        return close(server)
+      },
+    })
+    await invoke(
+      handlerOf(db, (server) => server.listening),
+      undefined,
+    )
+    await Promise.all([db.close(), db.close()])
+    await db.close()
+    expect(closed).toBe(1)
+    expect(
+      await failureOf(() =>
+        invoke(
+          handlerOf(db, (server) => server),
+          undefined,
+        ),
+      ),
+    ).toMatchObject({ code: 'DATABASE_CLOSED' })
+  })
+
+  test('is closed within the deadline also by a close that hangs', async () => {
+    const db = own({ close: () => new Promise(() => {}) })
+    const server = await invoke(
+      handlerOf(db, (server) => server),
+      undefined,
+    )
+    const started = performance.now()
+    await db.close({ deadline: Date.now() + 50 })
+    expect(performance.now() - started).toBeLessThan(500)
+    await close(server)
+  })
+
+  test('describes one connection for each worker', async () => {
+    await expect(own({ name: 'redis' }).describe({ environments: 2 })).resolves.toBe(
+      'redis: 1 worker x 1 connection x 2 environments = 2 connections',
+    )
+  })
+})
