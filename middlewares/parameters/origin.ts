@@ -19,10 +19,18 @@ export interface FetchCall {
   readonly previous?: { readonly raw: unknown; readonly carry: unknown } | undefined
 }
 
+/** Something that is loaded when it is first needed; that may block the event loop for long. */
+export interface Loadable {
+  readonly isLoaded: boolean
+  load(): Promise<unknown>
+}
+
 /** One kind of call to one backend, that may bring several names at once. */
 export interface Fetcher {
   /** How many names one call may ask for. */
   readonly size: number
+  /** What the first fetch loads. */
+  readonly packages?: readonly Loadable[]
   /** Asks for all names in one call: what it brought or why not, for each of them, in their order. */
   fetch(names: readonly string[], call: FetchCall): Promise<readonly (Fetched | { readonly error: unknown })[]>
 }
@@ -43,7 +51,11 @@ export interface Origin {
 }
 
 /** A fetcher that asks for one name a call. */
-export const single = (fetch: (name: string, call: FetchCall) => Promise<Fetched>): Fetcher => ({
+export const single = (
+  fetch: (name: string, call: FetchCall) => Promise<Fetched>,
+  packages: readonly Loadable[] = [],
+): Fetcher => ({
   size: 1,
+  packages,
   fetch: async ([name = ''], call) => [await fetch(name, call)],
 })

@@ -2,6 +2,7 @@ import type { SourceOptions, Stubbable } from '../../src/source.ts'
 import { entryOf, fetchSoon, setStub, stubOf } from './cache/cache.ts'
 import type { Entry, Reading } from './cache/entry.ts'
 import { handOut, type Shareable, share } from './cache/immutable.ts'
+import type { Urgency } from './cache/wish.ts'
 import { type AnyTransform, type CacheOptions, type Policy, resolvePolicy } from './options.ts'
 import type { Origin } from './origin.ts'
 import { landing, limitOfRequest, type WaitLimit } from './waiting.ts'
@@ -68,7 +69,7 @@ export class CachedSource<T> implements Stubbable<T> {
     if (entry.stub !== undefined) return handOut(entry.stub) as T
     // What is under way may have been answered with the value that is to be replaced.
     while (entry.flight !== undefined && !entry.flight.forced) await this.#land(entry.flight.landed, options)
-    if (!isToBeLeftAlone(entry)) await this.#land(fetchSoon(entry, this.origin, this.policy, true), options)
+    if (!isToBeLeftAlone(entry)) await this.#land(fetchSoon(entry, this.origin, this.policy, 'forced'), options)
     const now = Date.now()
     const error = entry.failed(now)
     if (error !== undefined) throw error
@@ -80,14 +81,14 @@ export class CachedSource<T> implements Stubbable<T> {
     const reading = entry.read(this.policy, now)
     if ('value' in reading) {
       entry.counters.count(reading.state === 'fresh' ? 'hit' : 'staleHit', entry.key)
-      if (reading.refresh) this.fetch(entry)
+      if (reading.refresh) this.fetch(entry, 'background')
     } else if (reading.state === 'wanted') entry.counters.count('miss', entry.key)
     return reading
   }
 
   /** Has it fetched; settles when an answer has come, and never rejects. */
-  fetch(entry: Entry): Promise<void> {
-    return entry.stub === undefined ? fetchSoon(entry, this.origin, this.policy) : Promise.resolve()
+  fetch(entry: Entry, urgency: Urgency = 'awaited'): Promise<void> {
+    return entry.stub === undefined ? fetchSoon(entry, this.origin, this.policy, urgency) : Promise.resolve()
   }
 
   stub(value?: { readonly value: T }): void {

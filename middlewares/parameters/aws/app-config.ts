@@ -1,10 +1,11 @@
 import { type FetchCall, type Fetched, type Fetcher, single } from '../origin.ts'
-import { type AwsClient, lazyClient, load } from './clients.ts'
+import { type AwsClient, lazyClient } from './clients.ts'
+import { Package } from './package.ts'
 import { send } from './send.ts'
 
-const sdk = () => load('@aws-sdk/client-appconfigdata', () => import('@aws-sdk/client-appconfigdata'))
+const sdk = new Package('@aws-sdk/client-appconfigdata', () => import('@aws-sdk/client-appconfigdata'))
 
-const defaultClient = lazyClient(async () => new (await sdk()).AppConfigDataClient({}))
+const defaultClient = lazyClient(async () => new (await sdk.load()).AppConfigDataClient({}))
 
 /** A configuration profile of AWS AppConfig, by names or ids. */
 export interface ConfigurationId {
@@ -32,7 +33,7 @@ const poll = async (
   interval: number | undefined,
   { signal, previous }: FetchCall,
 ): Promise<Fetched> => {
-  const { GetLatestConfigurationCommand, StartConfigurationSessionCommand } = await sdk()
+  const { GetLatestConfigurationCommand, StartConfigurationSessionCommand } = await sdk.load()
   let known = previous
   let token = known?.carry as string | undefined
   if (token === undefined) {
@@ -61,15 +62,18 @@ export const configurationFetcher = (
   id: ConfigurationId,
   interval: number | undefined,
 ): Fetcher =>
-  single(async (_name, call) => {
-    const connected = client ?? (await defaultClient())
-    try {
-      return await poll(connected, id, interval, call)
-    } catch (error) {
-      const { name } = error as Error
-      if (name === 'ResourceNotFoundException') return 'missing'
-      // A token is good for one poll, also for one whose answer was lost: then a new session starts.
-      if (name !== 'BadRequestException' || call.previous?.carry === undefined) throw error
-      return await poll(connected, id, interval, { signal: call.signal })
-    }
-  })
+  single(
+    async (_name, call) => {
+      const connected = client ?? (await defaultClient())
+      try {
+        return await poll(connected, id, interval, call)
+      } catch (error) {
+        const { name } = error as Error
+        if (name === 'ResourceNotFoundException') return 'missing'
+        // A token is good for one poll, also for one whose answer was lost: then a new session starts.
+        if (name !== 'BadRequestException' || call.previous?.carry === undefined) throw error
+        return await poll(connected, id, interval, { signal: call.signal })
+      }
+    },
+    [sdk],
+  )

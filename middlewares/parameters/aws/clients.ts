@@ -90,15 +90,3 @@ export const perClient = <T>(
     return found
   }
 }
-
-const notInstalled = (name: string, cause: unknown): Error =>
-  new Error(`${name} is not installed. Add it to the function: npm install ${name}`, { cause })
-
-/** Loads a package of the AWS SDK when it is first needed. @throws Error that says how to install it. */
-export const load = async <M>(name: string, importing: () => Promise<M>): Promise<M> => {
-  try {
-    return await importing()
-  } catch (error) {
-    throw (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND' ? notInstalled(name, error) : error
-  }
-}

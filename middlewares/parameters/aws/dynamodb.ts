@@ -1,11 +1,12 @@
 import { type Fetched, type Fetcher, single } from '../origin.ts'
-import { type AwsClient, lazyClient, load } from './clients.ts'
+import { type AwsClient, lazyClient } from './clients.ts'
+import { Package } from './package.ts'
 import { send } from './send.ts'
 
-const sdk = () => load('@aws-sdk/client-dynamodb', () => import('@aws-sdk/client-dynamodb'))
-const marshalling = () => load('@aws-sdk/util-dynamodb', () => import('@aws-sdk/util-dynamodb'))
+const sdk = new Package('@aws-sdk/client-dynamodb', () => import('@aws-sdk/client-dynamodb'))
+const marshalling = new Package('@aws-sdk/util-dynamodb', () => import('@aws-sdk/util-dynamodb'))
 
-const defaultClient = lazyClient(async () => new (await sdk()).DynamoDBClient({}))
+const defaultClient = lazyClient(async () => new (await sdk.load()).DynamoDBClient({}))
 
 /** One attribute of one item. */
 export interface ItemAttribute {
@@ -16,7 +17,7 @@ export interface ItemAttribute {
 }
 
 const fetchAttribute = async (client: AwsClient, item: ItemAttribute, abortSignal: AbortSignal): Promise<Fetched> => {
-  const [{ GetItemCommand }, { marshall }] = await Promise.all([sdk(), marshalling()])
+  const [{ GetItemCommand }, { marshall }] = await Promise.all([sdk.load(), marshalling.load()])
   const command = new GetItemCommand({
     TableName: item.table,
     Key: marshall(item.key),
@@ -30,7 +31,7 @@ const fetchAttribute = async (client: AwsClient, item: ItemAttribute, abortSigna
 }
 
 const inJavaScript = async (found: unknown): Promise<unknown> => {
-  const { unmarshall } = await marshalling()
+  const { unmarshall } = await marshalling.load()
   try {
     return unmarshall({ found } as never)['found']
   } catch {
@@ -40,4 +41,7 @@ const inJavaScript = async (found: unknown): Promise<unknown> => {
 }
 
 export const attributeFetcher = (client: AwsClient | undefined, item: ItemAttribute): Fetcher =>
-  single(async (_name, { signal }) => fetchAttribute(client ?? (await defaultClient()), item, signal))
+  single(
+    async (_name, { signal }) => fetchAttribute(client ?? (await defaultClient()), item, signal),
+    [sdk, marshalling],
+  )

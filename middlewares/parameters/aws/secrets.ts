@@ -1,10 +1,11 @@
 import { type Fetched, type Fetcher, single } from '../origin.ts'
-import { type AwsClient, type ClientProvider, lazyClient, load, perClient } from './clients.ts'
+import { type AwsClient, type ClientProvider, lazyClient, perClient } from './clients.ts'
+import { Package } from './package.ts'
 import { send } from './send.ts'
 
-const sdk = () => load('@aws-sdk/client-secrets-manager', () => import('@aws-sdk/client-secrets-manager'))
+const sdk = new Package('@aws-sdk/client-secrets-manager', () => import('@aws-sdk/client-secrets-manager'))
 
-const defaultClient = lazyClient(async () => new (await sdk()).SecretsManagerClient({}))
+const defaultClient = lazyClient(async () => new (await sdk.load()).SecretsManagerClient({}))
 
 interface SecretValue {
   readonly ARN?: string
@@ -29,7 +30,7 @@ const fetchOne = async (
   { versionStage, versionId }: SecretVersion,
   abortSignal: AbortSignal,
 ): Promise<Fetched> => {
-  const { GetSecretValueCommand } = await sdk()
+  const { GetSecretValueCommand } = await sdk.load()
   const command = new GetSecretValueCommand({ SecretId: name, VersionStage: versionStage, VersionId: versionId })
   try {
     return fetched(await send(await client(), command, abortSignal))
@@ -41,14 +42,16 @@ const fetchOne = async (
 
 /** One secret a call: that API has a quota a hundred times that of the batch. */
 export const secretFetcher = (client: AwsClient | undefined, version: SecretVersion): Fetcher =>
-  single((name, { signal }) =>
-    fetchOne(client === undefined ? defaultClient : async () => client, name, version, signal),
+  single(
+    (name, { signal }) => fetchOne(client === undefined ? defaultClient : async () => client, name, version, signal),
+    [sdk],
   )
 
 const batchFetcherOf = (client: ClientProvider): Fetcher => ({
   size: 20,
+  packages: [sdk],
   async fetch(names, { signal }) {
-    const { BatchGetSecretValueCommand } = await sdk()
+    const { BatchGetSecretValueCommand } = await sdk.load()
     const found = new Map<string | undefined, SecretValue>()
     let NextToken: string | undefined
     do {

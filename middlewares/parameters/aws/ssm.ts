@@ -1,10 +1,11 @@
 import { type Fetched, type Fetcher, single } from '../origin.ts'
-import { type AwsClient, type ClientProvider, lazyClient, load, perClient } from './clients.ts'
+import { type AwsClient, type ClientProvider, lazyClient, perClient } from './clients.ts'
+import { Package } from './package.ts'
 import { send } from './send.ts'
 
-const sdk = () => load('@aws-sdk/client-ssm', () => import('@aws-sdk/client-ssm'))
+const sdk = new Package('@aws-sdk/client-ssm', () => import('@aws-sdk/client-ssm'))
 
-const defaultClient = lazyClient(async () => new (await sdk()).SSMClient({}))
+const defaultClient = lazyClient(async () => new (await sdk.load()).SSMClient({}))
 
 interface Parameter {
   readonly Name?: string
@@ -18,8 +19,9 @@ const fetcherOf =
   (decrypt: boolean) =>
   (client: ClientProvider): Fetcher => ({
     size: 10,
+    packages: [sdk],
     async fetch(names, { signal }) {
-      const { GetParametersCommand } = await sdk()
+      const { GetParametersCommand } = await sdk.load()
       const command = new GetParametersCommand({ Names: [...names], WithDecryption: decrypt })
       const { Parameters = [], InvalidParameters = [] } = await send(await client(), command, signal)
       const found = byName(Parameters)
@@ -55,7 +57,7 @@ export interface PathQuery {
 }
 
 const fetchPath = async (client: AwsClient, query: PathQuery, abortSignal: AbortSignal): Promise<Fetched> => {
-  const { GetParametersByPathCommand } = await sdk()
+  const { GetParametersByPathCommand } = await sdk.load()
   const { path, recursive, decrypt } = query
   const prefix = path.endsWith('/') ? path : `${path}/`
   const found = new Map<string, string>()
@@ -72,4 +74,4 @@ const fetchPath = async (client: AwsClient, query: PathQuery, abortSignal: Abort
 
 /** Fetches what is below a path, all pages, by the names relative to it. */
 export const pathFetcher = (client: AwsClient | undefined, query: PathQuery): Fetcher =>
-  single(async (_name, { signal }) => fetchPath(client ?? (await defaultClient()), query, signal))
+  single(async (_name, { signal }) => fetchPath(client ?? (await defaultClient()), query, signal), [sdk])

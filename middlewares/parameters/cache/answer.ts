@@ -32,10 +32,18 @@ export interface FailedAnswer {
 const firstStep = 1_000
 const longestStep = 10_000
 
+/** When a call was made. All names that failed together are tried again together. */
+export interface CallTime {
+  readonly at: number
+  readonly endedAt: number
+  /** At random, from 0 to 1. */
+  readonly jitter: number
+}
+
 /** A failure and when to try again: after 1, 2, 4, 8 and then 10 seconds, each shortened at random by up to a half. */
-export const failed = (error: unknown, at: number, failuresBefore: number): FailedAnswer => {
+export const failed = (error: unknown, { at, endedAt, jitter }: CallTime, failuresBefore: number): FailedAnswer => {
   const step = Math.min(longestStep, firstStep * 2 ** Math.min(failuresBefore, 10))
-  const retryAt = Date.now() + step * (0.5 + Math.random() / 2)
+  const retryAt = endedAt + step * (0.5 + jitter / 2)
   return { kind: 'failed', at, attempts: failuresBefore + 1, retryAt, error }
 }
 

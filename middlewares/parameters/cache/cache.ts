@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setImmediate } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 import { LRUCache } from 'lru-cache'
 import { openFlights } from '../../../src/shared/flights.ts'
 import type { Policy } from '../options.ts'
 import type { Origin } from '../origin.ts'
-import { type Answer, failed, pack, unpack } from './answer.ts'
+import { type Answer, type CallTime, failed, pack, unpack } from './answer.ts'
 import { Entry } from './entry.ts'
 import { fetchAll, type OnFetched } from './fetching.ts'
 import type { Shareable } from './immutable.ts'
-import { Wish } from './wish.ts'
+import { type Urgency, Wish } from './wish.ts'
 
 /** How many sources a worker keeps; beyond it, those not read for longest go. */
 const most = 10_000
@@ -69,6 +69,9 @@ const flights = openFlights<Answer>('parameters', {
 // A fetch belongs to no request: its logs and traces must not be taken for those of the one that happened to ask first.
 const outsideRequests = AsyncLocalStorage.snapshot()
 
+/** Milliseconds by which workers that have the SDK loaded are ahead of those that would have to load it first. */
+const headStart = 200
+
 let turn: Wish[] = []
 
 const collect = (wish: Wish): void => {
@@ -81,13 +84,30 @@ const launch = (): void => {
   turn = []
   fetchAll(
     wishes.filter(({ shared }) => !shared),
-    (wish, at, fetched) => conclude(wish, answerOf(wish, at, fetched)),
+    (wish, time, fetched) => conclude(wish, answerOf(wish, time, fetched)),
   )
   const shared = wishes.filter(({ shared }) => shared)
-  if (shared.length > 0) fetchOnceForAll(shared)
+  const urgent = shared.filter((wish) => !isBetterLeft(wish))
+  const patient = shared.filter(isBetterLeft)
+  if (urgent.length > 0) fetchOnceForAll(urgent)
+  if (patient.length > 0) setTimeout(fetchOnceForAll, headStart, patient).unref()
 }
 
+/** Whether a worker that has fetched before should do it again: loading the SDK would hold up the requests of this one. */
+const isBetterLeft = ({ urgency, isPrepared }: Wish): boolean => urgency === 'background' && !isPrepared
+
 const fetchOnceForAll = async (wishes: readonly Wish[]): Promise<void> => {
+  const own = await claim(wishes)
+  const unprepared = own.filter(({ isPrepared }) => !isPrepared)
+  fetchAndTell(own.filter(({ isPrepared }) => isPrepared))
+  if (unprepared.length === 0) return
+  await Promise.all(unprepared.map((wish) => wish.prepare()))
+  // On a busy machine that may have blocked this worker until its claims ran out, and others have taken over.
+  fetchAndTell(await claim(unprepared))
+}
+
+/** Gives the wishes that this worker is to fetch; the others end when they are fulfilled, and are wished again if not. */
+const claim = async (wishes: readonly Wish[]): Promise<Wish[]> => {
   const { mine, others } = await flights.claim(wishes.map(({ entry }) => entry.key))
   const claimed = new Set(mine)
   const own: Wish[] = []
@@ -97,15 +117,24 @@ const fetchOnceForAll = async (wishes: readonly Wish[]): Promise<void> => {
       if (claimed.has(key)) flights.giveBack([key])
       end(wish)
     } else if (claimed.has(key)) own.push(wish)
-    else others.get(key)?.then(() => (wish.isFulfilled ? end(wish) : collect(wish)))
+    else others.get(key)?.then(() => (wish.isFulfilled ? end(wish) : wishAgain(wish)))
   }
-  await fetchAll(own, (wish, at, fetched) => {
-    conclude(wish, announce(wish, answerOf(wish, at, fetched)))
-  })
+  return own
 }
 
+/** Who was to fetch it is dead or busy: the next had better be a worker that need not load anything. */
+const wishAgain = (wish: Wish): void => {
+  if (wish.isPrepared) collect(wish)
+  else setTimeout(collect, headStart, wish)
+}
+
+const fetchAndTell = (wishes: readonly Wish[]): Promise<void> =>
+  fetchAll(wishes, (wish, time, fetched) => {
+    conclude(wish, announce(wish, answerOf(wish, time, fetched), time))
+  })
+
 /** Tells the other workers of an answer; what can't travel is a failure, here as there. */
-const announce = (wish: Wish, answer: Answer): Answer => {
+const announce = (wish: Wish, answer: Answer, time: CallTime): Answer => {
   const { key } = wish.entry
   try {
     flights.settle([[key, pack(answer)]])
@@ -115,13 +144,14 @@ const announce = (wish: Wish, answer: Answer): Answer => {
       'What it loads holds something that no other worker can get, as a function. Give it shared: false.',
       { cause },
     )
-    return announce(wish, failed(error, answer.at, wish.entry.failure?.attempts ?? 0))
+    return announce(wish, failed(error, time, wish.entry.failure?.attempts ?? 0), time)
   }
 }
 
-const answerOf = ({ entry }: Wish, at: number, fetched: Parameters<OnFetched>[2]): Answer => {
+const answerOf = ({ entry }: Wish, time: CallTime, fetched: Parameters<OnFetched>[2]): Answer => {
+  const { at } = time
   if (fetched === 'missing') return { kind: 'missing', at }
-  if ('error' in fetched) return failed(fetched.error, at, entry.failure?.attempts ?? 0)
+  if ('error' in fetched) return failed(fetched.error, time, entry.failure?.attempts ?? 0)
   return { kind: 'value', at, ...fetched }
 }
 
@@ -139,10 +169,10 @@ const end = (wish: Wish): void => {
 }
 
 /** Has a source fetched in this turn, unless it is being fetched already. */
-export const fetchSoon = (entry: Entry, origin: Origin, policy: Policy, forced = false): Promise<void> => {
+export const fetchSoon = (entry: Entry, origin: Origin, policy: Policy, urgency: Urgency): Promise<void> => {
   if (entry.flight !== undefined) return entry.flight.landed
   inFlight.set(entry.key, entry)
-  const wish = new Wish(entry, origin, policy, forced)
+  const wish = new Wish(entry, origin, policy, urgency)
   collect(wish)
   return wish.landed
 }
