@@ -133,3 +133,20 @@ test('a worker that loads later than the others is told what they have fetched',
   expect(answers.waited).toBeLessThan(latency / 2)
   expect(backend.calls.count()).toBe(1)
 })
+
+test('where the SDK takes longer to load than a lease lasts there is one call, and whoever has loaded it makes the next', async () => {
+  const loading = 1_500
+  serve('/slow-sdk')
+  const runtime = await startWith('slow-sdk')
+  const cold = await burst(runtime, {})
+  expect(cold).toMatchObject({ ...served, workers: 8 })
+  expect(cold.waited).toBeLessThan(2 * loading + lease + latency + slack)
+  expect(backend.calls.count()).toBe(1)
+  const durations: number[] = []
+  while (backend.calls.count() < 3) {
+    const results = await runtime.burst(Array<object>(64).fill({}))
+    durations.push(...results.map(({ durationMs }) => durationMs))
+    await wait(20)
+  }
+  expect(Math.max(...durations)).toBeLessThan(loading)
+})
