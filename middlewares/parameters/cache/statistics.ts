@@ -46,7 +46,7 @@ export class Counters {
     shared: 0,
   }
   /** Who serves the value without asking each time. */
-  readonly #readers: Set<HitCounter> = new Set()
+  #readers: Set<HitCounter> | undefined
 
   count(event: ParameterEvent, source: string): void {
     this.#counts[counted[event]]++
@@ -55,17 +55,18 @@ export class Counters {
 
   /** Counts what `reader` serves from now on. */
   follow(reader: HitCounter): void {
+    this.#readers ??= new Set()
     this.#readers.add(reader)
   }
 
   /** Keeps what `reader` has served until now. */
   unfollow(reader: HitCounter): void {
-    if (this.#readers.delete(reader)) this.#counts.hits += reader.hits
+    if (this.#readers?.delete(reader)) this.#counts.hits += reader.hits
   }
 
   read(): SourceStats {
     const { hits, ...others } = this.#counts
-    return { hits: [...this.#readers].reduce((sum, reader) => sum + reader.hits, hits), ...others }
+    return { hits: [...(this.#readers ?? [])].reduce((sum, reader) => sum + reader.hits, hits), ...others }
   }
 }
 
