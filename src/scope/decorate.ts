@@ -4,6 +4,7 @@ import { enter, storage } from './current.ts'
 import type { ReleasePolicy } from './release-stack.ts'
 import { type EarlyTimeout, type RequestLike, RequestScope } from './request-scope.ts'
 import { findResponseStream, guardResponseStream } from './response-stream.ts'
+import { isThenable } from './thenable.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -117,7 +118,6 @@ const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[], standar
     scope.end(true)
     throw error
   }
-  if (running instanceof Promise) return finish(scope, running, standard)
   if (isThenable(running)) return finish(scope, Promise.resolve(running), standard)
   scope.end(false)
   return running
@@ -142,6 +142,3 @@ const finish = (scope: RequestScope, running: Promise<unknown>, standard: boolea
 /** The durable SDK answers a failure, also one of Middy's hooks, with a status. */
 const isFailedExecution = (answer: unknown): boolean =>
   (answer as { Status?: unknown } | null | undefined)?.Status === 'FAILED'
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

@@ -1,4 +1,3 @@
-import { RequestEndedError } from '../errors.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import type { Ending, ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
 
@@ -48,13 +47,7 @@ export class Fork implements ForkedScope, ReleaseOwner {
       this.#releases = new ReleaseStack(this.#parent)
       if (this.#ending === undefined) this.#leave = this.#parent.defer(this.#name, (ending) => this.#end(ending))
     }
-    const releases = this.#releases
-    const deferred = releases.push(name, release)
-    if (this.#ending !== undefined) {
-      releases.run(this.#ending)
-      throw new RequestEndedError(name, this.#ending.outcome)
-    }
-    return () => releases.releaseNow(deferred, { outcome: 'returned', handlerSettled: true })
+    return this.#releases.defer(name, release, this.#ending)
   }
 
   wrapHandler(wrapper: HandlerWrapper): void {

@@ -1,7 +1,8 @@
 import { clearTimeout, setTimeout } from 'node:timers'
-import { ReleaseError } from '../errors.ts'
+import { ReleaseError, RequestEndedError } from '../errors.ts'
 import { logLine } from '../log.ts'
 import type { Ending, Release } from './scope.ts'
+import { isThenable } from './thenable.ts'
 
 /** What bounds and reports the releases of a scope. */
 export interface ReleasePolicy {
@@ -42,18 +43,26 @@ export class ReleaseStack {
     return this.#deferred.map(({ name }) => name)
   }
 
-  push(name: string, release: Release): Deferred {
+  /**
+   * Adds a release and returns what runs it ahead of the others; after the `ending` it runs at once.
+   *
+   * @throws {@link RequestEndedError} after the ending.
+   */
+  defer(name: string, release: Release, ending: Ending | undefined): () => Promise<void> {
     const deferred = { name, release }
     this.#deferred.push(deferred)
-    return deferred
+    if (ending !== undefined) {
+      this.run(ending)
+      throw new RequestEndedError(name, ending.outcome)
+    }
+    return () => this.#releaseNow(deferred)
   }
 
-  /** Releases one entry ahead of the others. */
-  async releaseNow(deferred: Deferred, ending: Ending): Promise<void> {
+  async #releaseNow(deferred: Deferred): Promise<void> {
     const index = this.#deferred.lastIndexOf(deferred)
     if (index === -1) return
     this.#deferred.splice(index, 1)
-    await this.#start(deferred, ending)
+    await this.#start(deferred, { outcome: 'returned', handlerSettled: true })
   }
 
   /**
@@ -111,6 +120,3 @@ export class ReleaseStack {
     }
   }
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

@@ -95,13 +95,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
 
   defer(name: string, release: Release): () => Promise<void> {
     this.#releases ??= new ReleaseStack(this)
-    const releases = this.#releases
-    const deferred = releases.push(name, release)
-    if (this.#outcome !== undefined) {
-      releases.run({ outcome: this.#outcome, handlerSettled: false })
-      throw new RequestEndedError(name, this.#outcome)
-    }
-    return () => releases.releaseNow(deferred, { outcome: 'returned', handlerSettled: true })
+    return this.#releases.defer(name, release, this.#outcome && { outcome: this.#outcome, handlerSettled: false })
   }
 
   wrapHandler(wrapper: HandlerWrapper): void {
@@ -171,18 +165,20 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     const run = this.#wrappers?.reduceRight<() => unknown>((next, wrapper) => () => wrapper(next), handler) ?? handler
     const result = this.#handler.start(run)
     if (!(result instanceof Promise)) return result
+    const settle = (pass?: (value: unknown) => void) => (value: unknown) => {
+      this.#handler.settle()
+      openScopes.endRace(this)
+      pass?.(value)
+    }
     // Called as Middy calls it: unbound.
     const getRemainingTimeInMillis = this.#getRemainingTimeInMillis
-    if (early !== undefined && getRemainingTimeInMillis)
-      return this.#race(result, getRemainingTimeInMillis() - early.timeoutEarlyInMillis, early)
-    const settled = (): void => this.#handler.settle()
-    result.then(settled, settled)
-    return result
-  }
-
-  #race(result: Promise<unknown>, delay: number, early: EarlyTimeout): Promise<unknown> {
+    if (early === undefined || !getRemainingTimeInMillis) {
+      result.then(settle(), settle())
+      return result
+    }
     return new Promise((resolve, reject) => {
-      openScopes.race(this, delay, () => {
+      result.then(settle(resolve), settle(reject))
+      openScopes.race(this, getRemainingTimeInMillis() - early.timeoutEarlyInMillis, () => {
         this.#interrupt('timedOut')
         try {
           resolve(early.timeoutEarlyResponse())
@@ -190,20 +186,6 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
           reject(error)
         }
       })
-      const settle = (): void => {
-        this.#handler.settle()
-        openScopes.endRace(this)
-      }
-      result.then(
-        (answer) => {
-          settle()
-          resolve(answer)
-        },
-        (error) => {
-          settle()
-          reject(error)
-        },
-      )
     })
   }
 

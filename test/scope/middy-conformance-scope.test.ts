@@ -147,6 +147,23 @@ test('bounds a release that hangs while a test suite fakes the timers', async ()
   }
 })
 
+test('knows when a handler has stopped that nobody waits for, since its remaining time cannot be told', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let scope: Scope | undefined
+  const handler = underManaged().handler(() => {
+    scope = currentScope()
+    return promise
+  })
+  const getRemainingTimeInMillis = (): never => {
+    throw new RangeError('no clock')
+  }
+
+  expect(await settle(handler({}, { getRemainingTimeInMillis }))).toMatchObject({ error: { message: 'no clock' } })
+  expect(scope?.signal.aborted).toBe(true)
+  resolve()
+  await scope?.handlerSettled
+})
+
 test('aborts the signal of a timed-out request alone, with the reason that Middy gives', async () => {
   const scopes: (Scope | undefined)[] = []
   const handler = underManaged({ timeoutEarlyResponse: () => 'early' }).handler((event) => {
