@@ -1,7 +1,7 @@
 import type { ReadStream, WriteStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { aBoolean, bytes, checkOptions, milliseconds, oneOf, type Rules } from '../../src/options.ts'
+import { aBoolean, bytes, checkOptions, milliseconds, oneOf, type Rules, text } from '../../src/options.ts'
 import { runtime } from '../../src/runtime/environment.ts'
 import { type Added, contextMiddleware } from '../../src/scope/middleware.ts'
 import { directoriesIn } from './directories.ts'
@@ -72,9 +72,9 @@ export interface Workspace {
 const rules: Rules<WorkspaceOptions> = {
   root: {
     expected: 'an absolute path',
-    accepts: (value) => typeof value === 'string' && isAbsolute(value) && !value.includes('\0'),
+    accepts: (value) => text.accepts(value) && isAbsolute(value as string),
   },
-  contextKey: { expected: 'a non-empty string', accepts: (value) => typeof value === 'string' && value !== '' },
+  contextKey: text,
   maxBytes: bytes,
   minFreeBytes: bytes,
   cleanup: oneOf('await', 'background'),
