@@ -20,12 +20,13 @@ export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHan
   const keepSeparate = separateTraces(tracer)
   const { captureLambdaHandler } = await loadTracerMiddleware()
   const official = captureLambdaHandler(tracer, options) as unknown as Official
-  /** Ends the segment by `end`, which takes the active one for the handler's: it is not if the handler left another open. */
-  const close = (request: OfficialRequest, end: (segment: HandlerSegment) => void): void => {
+  const end = (request: OfficialRequest): void => void (request.internal[cleanupKey] as Official['after'])(request)
+  /** Has `by` end the segment; it takes the active one for the handler's, which is not so if the handler left another open. */
+  const close = (request: OfficialRequest, by: (segment: HandlerSegment) => void): void => {
     const segment = handlerSegmentOf(request)
     if (segment === undefined) return
     tracer.setSegment(segment)
-    end(segment)
+    by(segment)
     // The SDK never sends a segment that is closed before its children, as when the request timed out.
     if (segment.counter > 0) segment.flush()
   }
@@ -39,10 +40,13 @@ export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHan
     succeed: (request) => close(request, () => official.after(request)),
     fail: (request) =>
       close(request, (segment) => {
-        official.onError(request)
-        // The SDK leaves it out, and the flag with it.
-        if (!isRecordable(request.error)) segment.addFaultFlag()
+        if (isRecordable(request.error)) official.onError(request)
+        else {
+          // The SDK would leave it out, and the flag with it.
+          segment.addFaultFlag()
+          end(request)
+        }
       }),
-    abandon: (request) => close(request, () => (request.internal[cleanupKey] as Official['after'])(request)),
+    abandon: (request) => close(request, () => end(request)),
   }
 }

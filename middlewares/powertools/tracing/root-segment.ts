@@ -20,8 +20,8 @@ export interface Facade extends Segment {
 
 interface Root extends Omit<Facade, 'facade'> {
   trace_id: string
-  notTraced: boolean
-  noOp: boolean
+  notTraced: true | undefined
+  noOp: true | undefined
   additionalTraceData: Readonly<Record<string, string>> | undefined
 }
 
@@ -40,8 +40,9 @@ export const rootSegments = (facade: Facade): ((traceHeader: string | undefined)
     const root = Object.create(prototype) as Root
     root.trace_id = header?.root ?? noTrace.trace_id
     root.id = header === undefined ? noTrace.id : (header.parent ?? randomBytes(8).toString('hex'))
-    root.notTraced = header?.sampled !== true
-    root.noOp = header?.passedThrough === true
+    // Children take both over, and send what is not undefined.
+    root.notTraced = header?.sampled ? undefined : true
+    root.noOp = header?.passedThrough ? true : undefined
     root.additionalTraceData = header?.rest
     return root
   }

@@ -1,5 +1,3 @@
-import { InvokeStore } from '@aws/lambda-invoke-store'
-
 // To be imported first: the packages read the environment when they are loaded.
 Object.assign(process.env, {
   AWS_LAMBDA_INITIALIZATION_TYPE: 'lambda-managed-instances',
@@ -11,6 +9,3 @@ Object.assign(process.env, {
   POWERTOOLS_METRICS_DISABLED: 'false',
   _HANDLER: 'index.handler',
 })
-
-// As the runtime client does before it loads the handler.
-await InvokeStore.getInstanceAsync(true)
