@@ -56,11 +56,11 @@ export class CachedSource<T> implements Stubbable<T> {
     const reading = this.read(entry, Date.now())
     if (reading.state !== 'wanted') return take(reading)
     await this.#land(this.fetch(entry), options)
-    return take(entry.settled(this.policy, Date.now()))
+    return take(this.settled(entry, Date.now()))
   }
 
   peek(): T | undefined {
-    const reading = this.entry.read(this.policy, Date.now())
+    const reading = this.entry.read(this.policy, this.#transform, Date.now())
     return 'value' in reading ? (handOut(reading.value) as T) : undefined
   }
 
@@ -71,19 +71,24 @@ export class CachedSource<T> implements Stubbable<T> {
     while (entry.flight !== undefined && !entry.flight.forced) await this.#land(entry.flight.landed, options)
     if (!isToBeLeftAlone(entry)) await this.#land(fetchSoon(entry, this.origin, this.policy, 'forced'), options)
     const now = Date.now()
-    const error = entry.failed(now)
+    const error = entry.failed(this.#transform, now)
     if (error !== undefined) throw error
-    return take(entry.settled(this.policy, now))
+    return take(this.settled(entry, now))
   }
 
   /** What there is now; starts the fetch that a reading asks for and nobody waits for. */
   read(entry: Entry, now: number): Reading {
-    const reading = entry.read(this.policy, now)
+    const reading = entry.read(this.policy, this.#transform, now)
     if ('value' in reading) {
       entry.counters.count(reading.state === 'fresh' ? 'hit' : 'staleHit', entry.key)
       if (reading.refresh) this.fetch(entry, 'background')
     } else if (reading.state === 'wanted') entry.counters.count('miss', entry.key)
     return reading
+  }
+
+  /** What there is after a fetch that was waited for. */
+  settled(entry: Entry, now: number): Reading {
+    return entry.settled(this.policy, this.#transform, now)
   }
 
   /** Has it fetched; settles when an answer has come, and never rejects. */

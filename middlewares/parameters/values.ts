@@ -70,9 +70,10 @@ export class ValuesReader<V extends Sources> implements HitCounter {
     ]
     await landing([...wanted.map(({ source, entry }) => source.fetch(entry)), others], names, [limit])
     const now = Date.now()
-    const settled = readings.map((reading, index) =>
-      reading.state === 'wanted' ? (entries[index] as Entry).settled(this.#policyOf(index), now) : reading,
-    )
+    const settled = this.#cached.map(([, source], index) => {
+      const reading = readings[index] as Reading
+      return reading.state === 'wanted' ? source.settled(entries[index] as Entry, now) : reading
+    })
     return this.#assemble(entries, settled, await others)
   }
 
@@ -102,9 +103,5 @@ export class ValuesReader<V extends Sources> implements HitCounter {
     for (const { counters } of this.#kept?.entries ?? []) counters.unfollow(this)
     this.#kept = undefined
     this.hits = 0
-  }
-
-  #policyOf(index: number): CachedSource<unknown>['policy'] {
-    return (this.#cached[index] as readonly [string, CachedSource<unknown>])[1].policy
   }
 }

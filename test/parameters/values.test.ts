@@ -145,6 +145,21 @@ describe('two sources of one name', () => {
     expect(services.backend.calls.count()).toBe(1)
   })
 
+  test('may make of one value what each request is about', async () => {
+    services.backend.parameters.set('/limits', { value: '{"a":1,"b":2}' })
+    const handler = handlerOf(({ event }) => ({
+      limit: ssm('/limits', { client: services.ssm, transform: (text) => JSON.parse(text)[event.tenant] }),
+    }))
+    const events = Array.from({ length: 64 }, (_, index) => ({ tenant: index % 2 ? 'a' : 'b' }))
+    for (let burst = 0; burst < 2; burst++) {
+      const answers = await invokeConcurrently(handler, events)
+      expect(answers).toEqual(
+        events.map(({ tenant }) => ({ status: 'fulfilled', value: { limit: tenant === 'a' ? 1 : 2 } })),
+      )
+    }
+    expect(services.backend.calls.count()).toBe(1)
+  })
+
   test('with different transforms are an error that names both', () => {
     const client = services.ssm
     ssm('/conflict', { client, transform: 'json' })

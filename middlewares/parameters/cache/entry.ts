@@ -1,10 +1,10 @@
 import { ParameterFetchError, ParameterMissingError } from '../errors.ts'
 import { type AnyTransform, areSame, type Policy } from '../options.ts'
 import type { Answer, FailedAnswer, MissingAnswer, ValueAnswer } from './answer.ts'
-import { type Shareable, share } from './immutable.ts'
+import type { Shareable } from './immutable.ts'
+import { Makings } from './makings.ts'
 import { remedyFor } from './remedy.ts'
 import { Counters } from './statistics.ts'
-import { applyTransform } from './transform.ts'
 
 /** What a cached source has for a reader at one moment. */
 export type Reading =
@@ -24,12 +24,6 @@ const wanted: Reading = { state: 'wanted' }
 /** An answer this much older than the last one is not late: the clock was set back. */
 const clockStep = 120_000
 
-/** A value and how old it is. */
-interface Kept {
-  readonly at: number
-  readonly value: Shareable
-}
-
 /** What a worker knows of one source: the last answer, the last good value, and the failures since. */
 export class Entry {
   /** What messages call it as well. */
@@ -41,14 +35,15 @@ export class Entry {
   flight: Flight | undefined
   #answer: ValueAnswer | MissingAnswer | undefined
   #failure: FailedAnswer | undefined
-  #kept: Kept | undefined
-  #transform: AnyTransform | undefined
-  /** Whether the answer has been made into `#kept`, or why it can't. */
-  #made: 'not yet' | 'done' | Error = 'not yet'
+  /** The last answer that could be made into a value. */
+  #good: ValueAnswer | undefined
+  readonly #makings: Makings
+  #agreed: { readonly transform: AnyTransform | undefined } | undefined
 
   constructor(key: string, stub?: Shareable) {
     this.key = key
     this.stub = stub
+    this.#makings = new Makings(key)
   }
 
   /** The last answer that was not a failure, for the next fetch and for workers that start late. */
@@ -67,15 +62,13 @@ export class Entry {
    * @throws TypeError if another source of the key has another.
    */
   agreeOn(transform: AnyTransform | undefined): void {
-    if (this.#agreed && !areSame(transform, this.#transform))
+    if (this.#agreed !== undefined && !areSame(transform, this.#agreed.transform))
       throw new TypeError(
-        `${this.key}: two sources have different transforms (${nameOf(this.#transform)} and ${nameOf(transform)}), and one value is kept for both. ` +
+        `${this.key}: two sources have different transforms (${nameOf(this.#agreed.transform)} and ${nameOf(transform)}), and one value is kept for both. ` +
           'Make one source and use it in both places, or transform what the other returns.',
       )
-    this.#agreed = true
-    this.#transform = transform
+    this.#agreed ??= { transform }
   }
-  #agreed = false
 
   /** Takes an answer unless a newer one is known. Returns whether it did. */
   accept(answer: Answer): boolean {
@@ -84,75 +77,78 @@ export class Entry {
     if (answer.kind === 'failed') this.#failure = answer
     else {
       this.#failure = undefined
-      this.#replace(answer)
+      this.#answer = answer
+      if (answer.kind === 'missing') this.#good = undefined
     }
     return true
   }
 
-  #replace(answer: ValueAnswer | MissingAnswer): void {
-    const before = this.#answer
-    this.#answer = answer
-    if (answer.kind === 'missing') this.#kept = undefined
-    else if (before?.kind === 'value' && before.raw === answer.raw && this.#made !== 'not yet') {
-      // The same again: what was made of it stays, identity and all.
-      if (this.#kept !== undefined && this.#made === 'done') this.#kept = { at: answer.at, value: this.#kept.value }
-    } else this.#made = 'not yet'
-  }
-
   /** What a reader gets who can be told to wait. */
-  read(policy: Policy, now: number): Reading {
+  read(policy: Policy, transform: AnyTransform | undefined, now: number): Reading {
     if (this.stub !== undefined)
       return { state: 'fresh', value: this.stub, until: Number.POSITIVE_INFINITY, refresh: false }
     const answer = this.#answer
     if (answer?.kind === 'missing')
       return now < answer.at + policy.negativeTtl ? this.#fail(new ParameterMissingError(this.key)) : this.#orWait(now)
     if (answer === undefined) return this.#orWait(now)
-    this.#make(answer)
     const expiry = Math.max(answer.at + policy.ttl, answer.notBefore ?? 0)
-    const kept = this.#kept
-    if (this.#made instanceof Error) {
-      if (kept !== undefined && now < kept.at + policy.ttl + policy.staleIfError)
-        return { state: 'stale', value: kept.value, until: now, refresh: now >= expiry && this.#mayAsk(now) }
-      return now < expiry ? this.#fail(this.#made) : this.#orWait(now)
-    }
-    if (kept === undefined) return this.#orWait(now)
+    const value = this.#make(answer, transform)
+    if (value instanceof Error) return this.#readBefore(value, expiry, policy, transform, now)
     if (now < expiry) {
       const ahead = Math.min(expiry, answer.notBefore === undefined ? this.#aheadOf(expiry, policy) : expiry)
       return now < ahead
-        ? { state: 'fresh', value: kept.value, until: ahead, refresh: false }
-        : { state: 'fresh', value: kept.value, until: expiry, refresh: this.#mayAsk(now) }
+        ? { state: 'fresh', value, until: ahead, refresh: false }
+        : { state: 'fresh', value, until: expiry, refresh: this.#mayAsk(now) }
     }
     const bound = this.#failure === undefined ? policy.staleWhileRevalidate : this.#staleBound(policy)
-    if (now < expiry + bound) return { state: 'stale', value: kept.value, until: now, refresh: this.#mayAsk(now) }
+    if (now < expiry + bound) return { state: 'stale', value, until: now, refresh: this.#mayAsk(now) }
     return this.#orWait(now)
   }
 
+  /** What a reader gets where the newest answer can't be made into a value: the one before, as long as in an outage. */
+  #readBefore(
+    problem: Error,
+    expiry: number,
+    policy: Policy,
+    transform: AnyTransform | undefined,
+    now: number,
+  ): Reading {
+    const good = this.#good
+    if (good !== undefined && now < good.at + policy.ttl + policy.staleIfError) {
+      const value = this.#makings.make(good.raw, transform)
+      if (!(value instanceof Error))
+        return { state: 'stale', value, until: now, refresh: now >= expiry && this.#mayAsk(now) }
+    }
+    return now < expiry ? this.#fail(problem) : this.#orWait(now)
+  }
+
   /** What a reader gets after the fetch it waited for: also a value that is out of date already, since none is newer. */
-  settled(policy: Policy, now: number): Reading {
-    const reading = this.read(policy, now)
+  settled(policy: Policy, transform: AnyTransform | undefined, now: number): Reading {
+    const reading = this.read(policy, transform, now)
     if (reading.state === 'fresh' || reading.state === 'stale') return reading
-    const error = this.failed(now)
+    const error = this.failed(transform, now)
     if (error !== undefined) return this.#fail(error)
-    return this.#kept === undefined ? wanted : { state: 'stale', value: this.#kept.value, until: now, refresh: false }
+    const answer = this.#answer
+    const value = answer?.kind === 'value' ? this.#make(answer, transform) : undefined
+    return value === undefined || value instanceof Error
+      ? wanted
+      : { state: 'stale', value, until: now, refresh: false }
   }
 
   /** Why the last fetch brought no value, if it brought none, whatever is kept. */
-  failed(now: number): Error | undefined {
+  failed(transform: AnyTransform | undefined, now: number): Error | undefined {
     if (this.#failure !== undefined) return this.#fetchError(this.#failure, now)
     const answer = this.#answer
-    if (answer?.kind === 'missing') return new ParameterMissingError(this.key)
-    if (answer !== undefined) this.#make(answer)
-    return this.#made instanceof Error ? this.#made : undefined
+    if (answer === undefined) return undefined
+    if (answer.kind === 'missing') return new ParameterMissingError(this.key)
+    const value = this.#make(answer, transform)
+    return value instanceof Error ? value : undefined
   }
 
-  #make(answer: ValueAnswer): void {
-    if (this.#made !== 'not yet') return
-    try {
-      this.#kept = { at: answer.at, value: share(applyTransform(this.key, this.#transform, answer.raw)) }
-      this.#made = 'done'
-    } catch (error) {
-      this.#made = error as Error
-    }
+  #make(answer: ValueAnswer, transform: AnyTransform | undefined): Shareable | Error {
+    const value = this.#makings.make(answer.raw, transform)
+    if (!(value instanceof Error)) this.#good = answer
+    return value
   }
 
   #mayAsk(now: number): boolean {
@@ -181,7 +177,7 @@ export class Entry {
   readonly #jitter: number = Math.random() / 4
 
   #fetchError({ attempts, retryAt, error }: FailedAnswer, now: number): ParameterFetchError {
-    const age = this.#kept === undefined ? undefined : now - this.#kept.at
+    const age = this.#good === undefined ? undefined : now - this.#good.at
     const data = { source: this.key, age, attempts, retryIn: Math.max(0, retryAt - now) }
     return new ParameterFetchError(data, remedyFor(error), { cause: error })
   }

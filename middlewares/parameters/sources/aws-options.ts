@@ -8,8 +8,8 @@ export interface AwsOptions extends CacheOptions {
   /** A client of the AWS SDK v3. @defaultValue one for all sources of the service, with the SDK's defaults */
   client?: AwsClient
   /**
-   * How the value is made of what was fetched. A function may depend on nothing else: what it makes is kept for all who
-   * ask for the name. @defaultValue as it is
+   * How the value is made of what was fetched. What one function makes is kept for all who read by it; one that is written
+   * within the function of a request runs for each request. @defaultValue as it is
    */
   transform?: Transform
 }

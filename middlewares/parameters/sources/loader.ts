@@ -13,8 +13,8 @@ export interface LoaderCall {
 /** What `loader()` takes. */
 export interface LoaderOptions<R = unknown, T = R> extends CacheOptions {
   /**
-   * Makes the value of what was loaded, in each worker, and of nothing else: it is kept for all who ask for the key.
-   * @defaultValue the value as it was loaded
+   * Makes the value of what was loaded, in each worker; one that is written within the function of a request runs for
+   * each request. @defaultValue the value as it was loaded
    */
   transform?: (raw: R) => T
 }
