@@ -1,0 +1,158 @@
+import { BatchProcessor, SqsFifoMessageGroupShortCircuitError } from '@aws-lambda-powertools/batch'
+import { logLine } from '../../src/log.ts'
+import type { ForkedScope, Scope } from '../../src/scope/scope.ts'
+import { asError, BatchTimeoutError } from './errors.ts'
+import type { Kind, RawRecord } from './kinds.ts'
+import { RecordQueue } from './record-queue.ts'
+import { parseRecord, type RecordSchema } from './schema.ts'
+import { TimeLimit } from './time-limit.ts'
+
+/** What Lambda is told of a batch: which of its records it has to send again. */
+export interface BatchResponse {
+  batchItemFailures: { itemIdentifier: string }[]
+}
+
+/** What a record handler is given beside the record. */
+export interface RecordContext {
+  /** Aborts when the request's time is nearly up, and whenever the request's own does: the record is sent again then. */
+  readonly signal: AbortSignal
+  /** A scope of the record's own: what is deferred to it is released when its handler has settled. */
+  readonly scope: Scope
+}
+
+/** Processes one record. One whose handler throws is reported as failed. */
+export type RecordHandler<R> = (record: R, context: RecordContext) => unknown
+
+/** What the batches of one function have in common. */
+export interface BatchSettings {
+  readonly kind: Kind
+  readonly reserve: number
+  readonly schema: RecordSchema | undefined
+  readonly throwOnFullBatchFailure: boolean
+  readonly onRecordError: (error: Error, record: RawRecord) => void
+}
+
+type Entry = ReturnType<BatchProcessor['successHandler'] | BatchProcessor['failureHandler']>
+type PowertoolsRecord = Parameters<BatchProcessor['failureHandler']>[0]
+
+/** Powertools' processor for one batch, that runs so many records at once, in order, while there is time. */
+export class RecordProcessor extends BatchProcessor {
+  readonly #settings: BatchSettings
+  readonly #scope: Scope
+  readonly #concurrency: number
+  #records: readonly RawRecord[] = []
+  /** How each record ended, by its index. */
+  readonly #entries: (Entry | undefined)[] = []
+  readonly #running: Map<number, ForkedScope> = new Map()
+  /** The first record that failed, where it holds up the rest. */
+  #checkpoint = Number.POSITIVE_INFINITY
+
+  constructor(settings: BatchSettings, scope: Scope, concurrency: number) {
+    super(settings.kind.eventType)
+    this.#settings = settings
+    this.#scope = scope
+    this.#concurrency = concurrency
+  }
+
+  /** Powertools gives every batch without failures one and the same response. */
+  override prepare(): void {
+    super.prepare()
+    this.batchResponse = { batchItemFailures: [] }
+  }
+
+  override async process(): Promise<Entry[]> {
+    this.prepare()
+    const { kind, reserve } = this.#settings
+    this.#records = this.records as readonly RawRecord[]
+    const queue = new RecordQueue(this.#records.map(kind.groupOf))
+    const limit = new TimeLimit(this.#scope, reserve)
+    try {
+      const lanes = Math.min(this.#concurrency, this.#records.length)
+      const done = Promise.all(Array.from({ length: lanes }, () => this.#takeRecords(queue, limit)))
+      await Promise.race([done, limit.over])
+      if (limit.signal.aborted) this.#giveUp()
+    } finally {
+      limit.clear()
+    }
+    this.clean()
+    return this.#entries.filter((entry) => entry !== undefined)
+  }
+
+  override getMessagesToReport(): BatchResponse['batchItemFailures'] {
+    const { idOf, holdsUp } = this.#settings.kind
+    const failed = this.#records.filter((_, index) => this.#entries[index]?.[0] !== 'success')
+    const reported = holdsUp === 'rest' ? failed.slice(0, 1) : failed
+    return reported.map((record) => ({ itemIdentifier: idOf(record) as string }))
+  }
+
+  async #takeRecords(queue: RecordQueue, limit: TimeLimit): Promise<void> {
+    while (!limit.isReached) {
+      const index = queue.take()
+      if (index === undefined || index > this.#checkpoint) return
+      await this.#run(index, queue, limit)
+    }
+  }
+
+  async #run(index: number, queue: RecordQueue, { signal }: TimeLimit): Promise<void> {
+    const record = this.#records[index] as RawRecord
+    const scope = this.#scope.fork(`record ${this.#settings.kind.idOf(record)}`)
+    this.#running.set(index, scope)
+    const [result] = await Promise.allSettled([this.#handle(record, { signal, scope })])
+    // Not if it was given up: then it has been reported.
+    if (!this.#running.delete(index)) return
+    const fulfilled = result.status === 'fulfilled'
+    if (fulfilled) this.#entries[index] = this.successHandler(record as PowertoolsRecord, result.value)
+    else this.#fail(index, asError(result.reason), queue)
+    await scope.close(fulfilled ? 'returned' : 'threw')
+    if (fulfilled) queue.done(index)
+  }
+
+  async #handle(record: RawRecord, context: RecordContext): Promise<unknown> {
+    const { schema } = this.#settings
+    return this.handler(schema === undefined ? record : await parseRecord(schema, record), context)
+  }
+
+  #fail(index: number, error: Error, queue: RecordQueue): void {
+    this.#report(index, error)
+    switch (this.#settings.kind.holdsUp) {
+      case 'nothing':
+        return
+      case 'group':
+        for (const held of queue.after(index)) this.#skip(held, new SqsFifoMessageGroupShortCircuitError())
+        return
+      case 'rest':
+        this.#checkpoint = Math.min(this.#checkpoint, index)
+        return
+      default:
+        this.#settings.kind.holdsUp satisfies never
+    }
+  }
+
+  /** What is still running is left to itself, and what is left is not started. */
+  #giveUp(): void {
+    for (const [index, scope] of this.#running) {
+      this.#report(index, new BatchTimeoutError('the record was still running'))
+      scope.close('timedOut')
+    }
+    this.#running.clear()
+    const left = [...this.#records.keys()].filter((index) => this.#entries[index] === undefined)
+    for (const index of left) this.#skip(index, new BatchTimeoutError('the record was not started'))
+    if (left.length === 0) return
+    const { message } = new BatchTimeoutError(`${left.length} of ${this.#records.length} records were not started`)
+    logLine('WARN', { message })
+  }
+
+  #skip(index: number, error: Error): void {
+    this.#entries[index] = this.failureHandler(this.#records[index] as PowertoolsRecord, error)
+  }
+
+  #report(index: number, error: Error): void {
+    this.#skip(index, error)
+    const record = this.#records[index] as RawRecord
+    try {
+      this.#settings.onRecordError(error, record)
+    } catch (cause) {
+      logLine('ERROR', { message: 'batch(): onRecordError threw.', cause: asError(cause).stack })
+    }
+  }
+}

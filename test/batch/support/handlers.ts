@@ -1,0 +1,35 @@
+import middy from '@middy/core'
+import { managed } from 'middy-managed-instances'
+import {
+  type BatchOptions,
+  type BatchResponse,
+  type BatchType,
+  batch,
+  type ProcessOptions,
+  type RecordContext,
+} from '../../../middlewares/batch/index.ts'
+
+type AnyHandler = (event: object, context: object) => Promise<BatchResponse>
+type AnyRecordHandler = (record: object, context: RecordContext) => unknown
+
+export const quiet = { onRecordError: () => {} }
+
+export interface HandlerOptions extends ProcessOptions, Omit<Partial<BatchOptions>, 'onRecordError'> {
+  readonly onRecordError?: BatchOptions['onRecordError'] | undefined
+  readonly plain?: boolean
+}
+
+/** A handler of batches of any type, that logs nothing. */
+export const handlerOf = (
+  type: BatchType,
+  recordHandler: AnyRecordHandler,
+  { concurrency, plain = false, ...options }: HandlerOptions = {},
+): AnyHandler =>
+  (plain ? middy() : middy(managed()))
+    .use(batch({ type, ...quiet, ...options } as BatchOptions) as never)
+    .handler(async (_event, context) =>
+      (context as unknown as { batch: { process: (...args: unknown[]) => Promise<unknown> } }).batch.process(
+        recordHandler,
+        concurrency === undefined ? undefined : { concurrency },
+      ),
+    ) as unknown as AnyHandler
