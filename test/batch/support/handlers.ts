@@ -12,7 +12,7 @@ import {
 type AnyHandler = (event: object, context: object) => Promise<BatchResponse>
 type AnyRecordHandler = (record: object, context: RecordContext) => unknown
 
-export const quiet = { onRecordError: () => {} }
+const quiet = { onRecordError: () => {} }
 
 export interface HandlerOptions extends ProcessOptions, Omit<Partial<BatchOptions>, 'onRecordError'> {
   readonly onRecordError?: BatchOptions['onRecordError'] | undefined
@@ -24,12 +24,11 @@ export const handlerOf = (
   type: BatchType,
   recordHandler: AnyRecordHandler,
   { concurrency, plain = false, ...options }: HandlerOptions = {},
-): AnyHandler =>
-  (plain ? middy() : middy(managed()))
-    .use(batch({ type, ...quiet, ...options } as BatchOptions) as never)
-    .handler(async (_event, context) =>
-      (context as unknown as { batch: { process: (...args: unknown[]) => Promise<unknown> } }).batch.process(
-        recordHandler,
-        concurrency === undefined ? undefined : { concurrency },
-      ),
+): AnyHandler => {
+  const given = { type, ...quiet, ...options } as BatchOptions & { contextKey?: 'batch' }
+  return (plain ? middy() : middy(managed()))
+    .use(batch(given))
+    .handler(async (_event, { batch }) =>
+      batch.process(recordHandler, concurrency === undefined ? undefined : { concurrency }),
     ) as unknown as AnyHandler
+}
