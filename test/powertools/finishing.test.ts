@@ -57,6 +57,7 @@ describe("Powertools' cleanupMiddlewares(request)", () => {
         // As Powertools' middlewares do, before and after.
         request.internal = { ...request.internal, more: true }
         await cleanupMiddlewares(request as Parameters<typeof cleanupMiddlewares>[0])
+        await cleanupMiddlewares(request as Parameters<typeof cleanupMiddlewares>[0])
         seen.push(output.blobs().length, (await segments()).length)
         return 'early'
       })

@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { Tracer } from '@aws-lambda-powertools/tracer'
 import { describe, expect, test } from '@jest/globals'
-import { type PowertoolsOptions, powertools } from '../../middlewares/powertools/index.ts'
+import { type PowertoolsOptions, powertools } from 'middy-managed-instances/powertools'
 
 const make = (options: unknown): unknown => powertools(options as PowertoolsOptions)
 const utilities = { logger: new Logger(), tracer: new Tracer(), metrics: new Metrics() }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { startRuntime } from 'middy-managed-instances/local'
 import { startBackend } from '../../examples/backend/backend.ts'
+import { awaitLines } from '../powertools/support/awaited-lines.ts'
 import { startDaemon } from '../powertools/support/daemon.ts'
 import { startDownstream } from '../powertools/support/downstream.ts'
 import { observe, ordersOf, traceHeader } from '../powertools/support/observation.ts'
@@ -21,19 +22,25 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
     for (const resource of open.splice(0)) await resource.stop()
   })
 
-  const burst = async (file: string) => {
+  const burst = async (file: string, blobs: number) => {
     const orders = ordersOf(count)
     const daemon = opened(await startDaemon())
     const backend = opened(await startBackend({ latency: 10 }))
     for (const { order } of orders) backend.parameters.set(`/${order}`, { value: order })
     const downstream = opened(await startDownstream(backend.endpoint))
+    // In each answered request it says three times what it does, and twice in one that is answered early.
+    const logged = awaitLines(count * 3 - ofTen, '"function_request_id"')
+    const published = awaitLines(blobs, '"_aws"')
     const runtime = opened(
       await startRuntime({
         handler: `test/runtime/fixtures/${file}.handler`,
         workers,
         concurrency: 64,
         nodeOptions: ['--conditions=middy-managed-instances/source'],
-        maxLogBytes: 64 * 1024 * 1024,
+        onLog: (line) => {
+          logged.onLog(line)
+          published.onLog(line)
+        },
         env: {
           ...backend.env,
           AWS_ENDPOINT_URL_SSM: downstream.url,
@@ -47,15 +54,12 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
       orders.map((order) => runtime.invoke({ ...order, url: downstream.url }, { traceId: traceHeader(order) })),
     )
     const documents = await daemon.receive(count * 0.9 * 6 + count * 0.1)
-    const lines = runtime
-      .logs()
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line))
+    const lines = [...(await logged.arrived), ...(await published.arrived)].map(({ text }) => JSON.parse(text))
     return observe({ orders, results, documents, calls: downstream.calls, lines })
   }
 
   test('every trace, line, metric and cold start is right through powertools()', async () => {
-    expect(await burst('powertools')).toEqual({
+    expect(await burst('powertools', count + workers)).toEqual({
       answered: count,
       handlers: count,
       faults: ofTen,
@@ -75,7 +79,7 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
 
   // The control: what the same burst leaves behind without us. It fails here when the packages have learned it themselves.
   test('every line is right without it, but hardly a trace, no cold start, and nothing of what was answered early', async () => {
-    const seen = await burst('powertools-official')
+    const seen = await burst('powertools-official', count - ofTen)
     expect(seen).toMatchObject({
       answered: count,
       lines: seen.allLines,
