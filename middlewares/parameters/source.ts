@@ -5,7 +5,7 @@ import { handOut, type Shareable, share } from './cache/immutable.ts'
 import type { Urgency } from './cache/wish.ts'
 import { type AnyTransform, type CacheOptions, type Policy, resolvePolicy } from './options.ts'
 import type { Origin } from './origin.ts'
-import { landing, limitOfRequest, type WaitLimit } from './waiting.ts'
+import { landing, limitOfRequest, type WaitLimit, within } from './waiting.ts'
 
 /** What a source is made with. */
 export interface SourceSettings extends CacheOptions {
@@ -55,7 +55,7 @@ export class CachedSource<T> implements Stubbable<T> {
     const { entry } = this
     const reading = this.read(entry, Date.now())
     if (reading.state !== 'wanted') return take(reading)
-    await this.#land(this.fetch(entry), options)
+    await this.#land(this.awaited(entry), options)
     return take(this.settled(entry, Date.now()))
   }
 
@@ -94,6 +94,13 @@ export class CachedSource<T> implements Stubbable<T> {
   /** Has it fetched; settles when an answer has come, and never rejects. */
   fetch(entry: Entry, urgency: Urgency = 'awaited'): Promise<void> {
     return entry.stub === undefined ? fetchSoon(entry, this.origin, this.policy, urgency) : Promise.resolve()
+  }
+
+  /** The same for a reader who waits; settles also when the fetch takes long and an older value can be served instead. */
+  awaited(entry: Entry): Promise<void> {
+    const landed = this.fetch(entry)
+    const patience = entry.patience(this.policy, Date.now())
+    return patience === undefined ? landed : within(patience, landed)
   }
 
   stub(value?: { readonly value: T }): void {

@@ -68,7 +68,7 @@ export class ValuesReader<V extends Sources> implements HitCounter {
       ...wanted.map(({ entry }) => entry.key),
       ...this.#others.map(([name]) => `values.${name}`),
     ]
-    await landing([...wanted.map(({ source, entry }) => source.fetch(entry)), others], names, [limit])
+    await landing([...wanted.map(({ source, entry }) => source.awaited(entry)), others], names, [limit])
     const now = Date.now()
     const settled = this.#cached.map(([, source], index) => {
       const reading = readings[index] as Reading

@@ -26,6 +26,16 @@ export const limitOfRequest = (context?: unknown): WaitLimit => {
   return { remaining: remaining - plainReserve }
 }
 
+/** Settles with `work`, which never rejects, or after so many milliseconds. */
+export const within = (milliseconds: number, work: Promise<void>): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds)
+    work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+
 /**
  * Waits for fetches to land, which goes on when the wait has ended.
  *

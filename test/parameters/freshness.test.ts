@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
-import { loader, ParameterFetchError, ParameterMissingError, ssm } from 'middy-managed-instances/parameters'
+import {
+  type CacheOptions,
+  loader,
+  ParameterFetchError,
+  ParameterMissingError,
+  ssm,
+} from 'middy-managed-instances/parameters'
 import { ownClock, until } from './fixtures/clock.ts'
 import { failureOf } from './fixtures/failure.ts'
 import { ownSource, settle } from './fixtures/origin.ts'
@@ -203,6 +209,42 @@ describe('while fetches fail', () => {
     await settle()
     clock.pass(1)
     await failureOf(() => source.get())
+  })
+})
+
+describe('while a fetch hangs', () => {
+  const hang = (options: CacheOptions) => {
+    const next = Promise.withResolvers<string>()
+    let calls = 0
+    const source = loader(randomUUID(), () => (++calls === 1 ? 'first' : next.promise), options)
+    return { source, next, calls: () => calls }
+  }
+
+  test('who waits for it gets the old value after a second, and who comes then at once', async () => {
+    const { source, next, calls } = hang({ ttl: 2_000, staleWhileRevalidate: 0, staleIfError: 10_000 })
+    await source.get()
+    clock.pass(5_000)
+    const waiting = source.get()
+    await until(() => calls() === 2)
+    clock.pass(1_000)
+    expect(await source.get()).toBe('first')
+    expect(source.peek()).toBe('first')
+    expect(await waiting).toBe('first')
+    next.resolve('second')
+    await settle()
+    expect(await source.get()).toBe('second')
+    expect(calls()).toBe(2)
+  })
+
+  test('nothing is served that would be too old by then', async () => {
+    const { source, next, calls } = hang({ ttl: 1_000, staleWhileRevalidate: 0, staleIfError: 1_500 })
+    await source.get()
+    clock.pass(2_000)
+    const waiting = source.get()
+    await until(() => calls() === 2)
+    clock.pass(1_000)
+    next.resolve('second')
+    expect(await waiting).toBe('second')
   })
 })
 

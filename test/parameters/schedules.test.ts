@@ -62,7 +62,13 @@ class Trial {
   /** How old a value may be that nobody had to wait for. */
   get #bound(): number {
     const { ttl, staleWhileRevalidate, staleIfError } = this.#bounds
-    return ttl + (this.#hasFailedSince ? Math.max(staleWhileRevalidate, staleIfError) : staleWhileRevalidate)
+    return ttl + (this.#isFailing ? Math.max(staleWhileRevalidate, staleIfError) : staleWhileRevalidate)
+  }
+
+  /** A fetch that takes longer than a second counts as one that fails. */
+  get #isFailing(): boolean {
+    const [fetch] = this.#underWay
+    return this.#hasFailedSince || (fetch !== undefined && Date.now() - fetch.at >= 1_000)
   }
 
   async get(): Promise<void> {

@@ -19,6 +19,9 @@ export type Reading =
   /** Nothing that may be served: a fetch has to be waited for. */
   | { readonly state: 'wanted' }
 
+/** A fetch that takes longer than this, in milliseconds, counts as one that fails, as to what is served meanwhile. */
+const longFetch = 1_000
+
 const wanted: Reading = { state: 'wanted' }
 
 /** An answer this much older than the last one is not late: the clock was set back. */
@@ -100,8 +103,8 @@ export class Entry {
         ? { state: 'fresh', value, until: ahead, refresh: false }
         : { state: 'fresh', value, until: expiry, refresh: this.#mayAsk(now) }
     }
-    const bound = this.#failure === undefined ? policy.staleWhileRevalidate : this.#staleBound(policy)
-    if (now < expiry + bound) return { state: 'stale', value, until: now, refresh: this.#mayAsk(now) }
+    if (now < expiry + this.#staleBound(policy, now))
+      return { state: 'stale', value, until: now, refresh: this.#mayAsk(now) }
     return this.#orWait(now)
   }
 
@@ -151,6 +154,14 @@ export class Entry {
     return value
   }
 
+  /** Milliseconds after which a reader who waits for the fetch may get an older value; `undefined` if there is none. */
+  patience({ ttl, staleIfError }: Policy, now: number): number | undefined {
+    const lateAt = (this.flight?.startedAt ?? now) + longFetch
+    return this.#good !== undefined && lateAt < this.#good.at + ttl + staleIfError
+      ? Math.max(0, lateAt - now)
+      : undefined
+  }
+
   #mayAsk(now: number): boolean {
     return this.flight === undefined && (this.#failure === undefined || now >= this.#failure.retryAt)
   }
@@ -166,8 +177,10 @@ export class Entry {
     return { state: 'failed', error }
   }
 
-  #staleBound({ staleWhileRevalidate, staleIfError }: Policy): number {
-    return Math.max(staleWhileRevalidate, staleIfError)
+  #staleBound({ staleWhileRevalidate, staleIfError }: Policy, now: number): number {
+    const isFailing =
+      this.#failure !== undefined || (this.flight !== undefined && now >= this.flight.startedAt + longFetch)
+    return isFailing ? Math.max(staleWhileRevalidate, staleIfError) : staleWhileRevalidate
   }
 
   /** Each worker starts at a moment of its own, so that those that don't share don't ask all at once. */
@@ -188,6 +201,7 @@ export interface Flight {
   readonly landed: Promise<void>
   /** Whether it was asked for by `refresh()`. */
   readonly forced: boolean
+  readonly startedAt: number
 }
 
 const nameOf = (transform: AnyTransform | undefined): string => {

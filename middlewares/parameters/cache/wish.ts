@@ -26,7 +26,7 @@ export class Wish {
     this.urgency = urgency
     this.since = forced ? Date.now() : 0
     this.#known = newest(entry)
-    entry.flight = { landed: this.landed, forced }
+    entry.flight = { landed: this.landed, forced, startedAt: Date.now() }
   }
 
   /** Settles when it has ended; never rejects. */
