@@ -45,7 +45,7 @@ const declarations = (): Promise<string> => {
 export const compileAsUser = async (files: Record<string, string>, also: readonly string[] = []): Promise<string> => {
   const directory = await mkdtemp(join(tmpdir(), 'mmi-types-'))
   try {
-    for (const name of [...installed, ...also]) {
+    for (const name of new Set([...installed, ...also])) {
       const link = join(directory, 'node_modules', name)
       await mkdir(dirname(link), { recursive: true })
       await symlink(join(project, 'node_modules', name), link)

@@ -43,7 +43,8 @@ describe('types', () => {
       for (const [index, code] of examplesIn(await read(document)).entries())
         files[`${document.replaceAll(/\W/g, '-')}-${index}.ts`] = `${code}\nexport {}\n`
     expect(Object.keys(files).length).toBeGreaterThan(15)
-    expect(await compileAsUser(files)).toBe('')
+    const { peerDependencies } = JSON.parse(await read('package.json')) as { peerDependencies: object }
+    expect(await compileAsUser(files, Object.keys(peerDependencies))).toBe('')
   })
 
   it('are checked: a wrong use in an example is found', async () => {
