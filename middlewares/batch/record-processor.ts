@@ -41,6 +41,8 @@ export class RecordProcessor extends BatchProcessor {
   readonly #scope: Scope
   readonly #concurrency: number
   #records: readonly RawRecord[] = []
+  // Powertools reads the environment whenever it looks one of these up.
+  #handler: CallableFunction = () => {}
   /** How each record ended, by its index. */
   readonly #entries: (Entry | undefined)[] = []
   readonly #running: Map<number, ForkedScope> = new Map()
@@ -64,6 +66,7 @@ export class RecordProcessor extends BatchProcessor {
     this.prepare()
     const { kind, reserve } = this.#settings
     this.#records = this.records as readonly RawRecord[]
+    this.#handler = this.handler
     const queue = new RecordQueue(this.#records.map(kind.groupOf))
     const limit = new TimeLimit(this.#scope, reserve)
     try {
@@ -97,19 +100,27 @@ export class RecordProcessor extends BatchProcessor {
     const record = this.#records[index] as RawRecord
     const scope = this.#scope.fork(`record ${this.#settings.kind.idOf(record)}`)
     this.#running.set(index, scope)
-    const [result] = await Promise.allSettled([this.#handle(record, { signal, scope })])
-    // Not if it was given up: then it has been reported.
+    const failure = await this.#handle(record, { signal, scope })
+    // What was given up has been reported, and its scope closed.
     if (!this.#running.delete(index)) return
-    const fulfilled = result.status === 'fulfilled'
-    if (fulfilled) this.#entries[index] = this.successHandler(record as PowertoolsRecord, result.value)
-    else this.#fail(index, asError(result.reason), queue)
-    await scope.close(fulfilled ? 'returned' : 'threw')
-    if (fulfilled) queue.done(index)
+    if (failure !== undefined) {
+      this.#fail(index, failure, queue)
+      return scope.close('threw')
+    }
+    this.#entries[index] = ['success', undefined, record as PowertoolsRecord]
+    await scope.close('returned')
+    queue.done(index)
   }
 
-  async #handle(record: RawRecord, context: RecordContext): Promise<unknown> {
+  /** Resolves to the error of a record that failed; what is returned for the others is not kept. */
+  async #handle(record: RawRecord, context: RecordContext): Promise<Error | undefined> {
     const { schema } = this.#settings
-    return this.handler(schema === undefined ? record : await parseRecord(schema, record), context)
+    try {
+      await this.#handler(schema === undefined ? record : await parseRecord(schema, record), context)
+      return undefined
+    } catch (error) {
+      return asError(error)
+    }
   }
 
   #fail(index: number, error: Error, queue: RecordQueue): void {
