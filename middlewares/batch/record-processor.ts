@@ -116,7 +116,12 @@ export class RecordProcessor extends BatchProcessor {
   async #handle(record: RawRecord, context: RecordContext): Promise<Error | undefined> {
     const { schema } = this.#settings
     try {
-      await this.#handler(schema === undefined ? record : await parseRecord(schema, record), context)
+      if (schema === undefined) await this.#handler(record, context)
+      else {
+        const parsed = await parseRecord(schema, record)
+        context.signal.throwIfAborted()
+        await this.#handler(parsed, context)
+      }
       return undefined
     } catch (error) {
       return asError(error)
@@ -146,7 +151,9 @@ export class RecordProcessor extends BatchProcessor {
       scope.close('timedOut')
     }
     this.#running.clear()
-    const left = [...this.#records.keys()].filter((index) => this.#entries[index] === undefined)
+    const left = [...this.#records.keys()].filter(
+      (index) => this.#entries[index] === undefined && index < this.#checkpoint,
+    )
     for (const index of left) this.#skip(index, new BatchTimeoutError('the record was not started'))
     if (left.length === 0) return
     const { message } = new BatchTimeoutError(`${left.length} of ${this.#records.length} records were not started`)

@@ -51,6 +51,26 @@ describe.each([
     )
   })
 
+  test('of one FIFO group that fails at its first record throws that too, with the reason of each', async () => {
+    const handler = handlerOf('sqsFifo', failing('id-0'), { plain })
+    const event = eventOf(
+      'sqsFifo',
+      ids.map((id) => [id, 'one group'] as const),
+    )
+    const error = await invoke(handler, event).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(FullBatchFailureError)
+    const { recordErrors } = error as FullBatchFailureError
+    expect(recordErrors.map(({ name }) => name)).toEqual([
+      'Error',
+      ...ids.slice(1).map(() => 'SqsFifoMessageGroupShortCircuitError'),
+    ])
+  })
+
+  test('of a stream that fails at its first record is no failure of all: the others have not been tried', async () => {
+    const handler = handlerOf('kinesis', failing('id-0'), { plain, concurrency: 1 })
+    expect(reported(await invoke(handler, eventOf('kinesis', records)))).toEqual(['id-0'])
+  })
+
   test.each<[BatchType, string[]]>([
     ['sqs', ids],
     ['sqsFifo', ids],

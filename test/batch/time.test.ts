@@ -109,6 +109,30 @@ describe('a batch whose time is up', () => {
     expect(signals.some(({ aborted }) => aborted)).toBe(false)
   })
 
+  test('that was not leaves no timer behind', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
+    await invoke(
+      handlerOf('sqs', () => {}),
+      eventOf('sqs', records),
+      { timeout: 60_000 },
+    )
+    expect(timers()).toBe(before)
+  })
+
+  test('starts no record whose schema has taken too long', async () => {
+    let runs = 0
+    const meet = Promise.withResolvers<{ value: object }>()
+    const schema: RecordSchema<never> = {
+      '~standard': { version: 1, vendor: 'test', validate: () => meet.promise as never },
+    }
+    const handler = handlerOf('sqs', () => runs++, { schema, throwOnFullBatchFailure: false })
+    expect(reported(await invoke(handler, eventOf('sqs', records), { timeout }))).toEqual(ids)
+    meet.resolve({ value: {} })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(runs).toBe(0)
+  })
+
   test('throws like any other if nothing has succeeded', async () => {
     const handler = handlerOf('sqs', never)
     await expect(invoke(handler, eventOf('sqs', records), { timeout })).rejects.toThrow('All records failed')
