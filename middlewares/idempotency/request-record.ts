@@ -1,16 +1,11 @@
-import { Readable } from 'node:stream'
-import { ReadableStream } from 'node:stream/web'
-import { setTimeout as wait } from 'node:timers/promises'
 import { IdempotencyInconsistentStateError, IdempotencyRecordStatus } from '@aws-lambda-powertools/idempotency'
-import { runInBackground } from '../../src/scope/background.ts'
 import type { RequestScope } from '../../src/scope/request-scope.ts'
 import type { KeyedStore, Payload, StoredRecord } from './keyed-store.ts'
-import { snapshot } from './snapshot.ts'
+import { repeatInBackground } from './repeated-write.ts'
+import { asJson, storedOf } from './result.ts'
 
 /** No request takes longer on Lambda: what one without a deadline is given, in milliseconds. */
 const longestRequest = 900_000
-const firstPause = 100
-const longestPause = 5_000
 /** How often a lock is asked for whose record vanishes between two calls. */
 const attempts = 3
 
@@ -72,14 +67,10 @@ export class RequestRecord {
 
   /** Rejects if the store does not take it at once; more attempts are made in the background. */
   async saveSuccess(payload: Payload, result: unknown): Promise<void> {
-    if (isStream(result) || isStream((result as { body?: unknown } | null | undefined)?.body))
-      throw new TypeError('a stream is read once and can not be stored')
-    // Whatever keeps the result in memory must not see what the hooks after us do to it.
-    const kept = snapshot(result)
+    const kept = storedOf(result)
     try {
       await this.#store.saveSuccess(payload, kept)
     } catch (error) {
-      // DynamoDB takes no undefined values and no instances of classes, JSON leaves out or converts them: as the answer does.
       const storable = isOfService(error) ? kept : asJson(kept)
       await this.#saveAgain(() => this.#store.saveSuccess(payload, storable))
     }
@@ -121,21 +112,9 @@ export class RequestRecord {
     }
   }
 
-  /** Makes more attempts, as long as the lock keeps the others away. */
+  /** As long as the lock keeps the others away. */
   #repeat(name: string, write: () => Promise<void>): void {
-    const attempts = async (): Promise<void> => {
-      let failure: unknown
-      for (let pause = firstPause; pause < this.#remaining; pause = Math.min(2 * pause, longestPause)) {
-        await wait(pause, undefined, { ref: false })
-        try {
-          return await write()
-        } catch (error) {
-          failure = error
-        }
-      }
-      if (failure !== undefined) this.#report(failure)
-    }
-    runInBackground(name, attempts())
+    repeatInBackground({ name, write, remaining: () => this.#remaining, report: (error) => this.#report(error) })
   }
 
   /** Goes where a failed release is reported, when the request ends or at once if it has. */
@@ -160,7 +139,3 @@ const isMissing = (error: unknown): boolean => isNamed(error, 'IdempotencyItemNo
 
 /** Whether the error came from a call of the AWS SDK, and not from what had to be done before it. */
 const isOfService = (error: unknown): boolean => typeof error === 'object' && error !== null && '$metadata' in error
-
-const asJson = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
-
-const isStream = (value: unknown): boolean => value instanceof Readable || value instanceof ReadableStream

@@ -178,6 +178,22 @@ describe('a record', () => {
     expect(await invoke(handler, event)).toBe(2)
   })
 
+  test.each([
+    ['deleted', undefined],
+    ['overwritten with nonsense', { status: { S: 'BROKEN' } }],
+    ['expired', { status: { S: 'INPROGRESS' }, expiration: { N: '1' } }],
+  ])('that is %s while the handler runs has its result in the end', async (_, attributes) => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database) }, async () => {
+      const [item] = await database.items()
+      if (attributes === undefined) await database.clear()
+      else await database.put({ id: item?.['id'] as never, ...attributes })
+      return ++executions
+    })
+    expect(await invoke(handler, event)).toBe(1)
+    expect(await invoke(handler, event)).toBe(1)
+  })
+
   test('that is gone from the cache between two looks at it is asked for again', async () => {
     class Forgetful extends MemoryCache {
       forgets = 1
