@@ -14,6 +14,11 @@ export const snapshot = <T>(value: T): T => {
   if (Array.isArray(value)) return value.map(snapshot) as T
   if (!isPlain(value)) return value
   const copy: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) copy[key] = snapshot((value as Record<string, unknown>)[key])
+  for (const key of Object.keys(value)) {
+    const item = snapshot((value as Record<string, unknown>)[key])
+    // JSON may have a key that, assigned, would be the prototype.
+    if (key === '__proto__') Object.defineProperty(copy, key, { value: item, enumerable: true })
+    else copy[key] = item
+  }
   return copy as T
 }

@@ -234,6 +234,15 @@ describe('an event', () => {
     expect(database.calls).toEqual([])
   })
 
+  test('has no key from what it calls its prototype', async () => {
+    let executions = 0
+    const handler = once({ persistenceStore: dynamoStore(database), config: config({}) }, async () => ++executions)
+    const posing = (): Event => JSON.parse('{ "__proto__": { "order": 1 } }')
+    await invoke(handler, posing())
+    expect(await invoke(handler, posing())).toBe(2)
+    expect(database.calls).toEqual([])
+  })
+
   test('without what eventKeyJmesPath names is refused with throwOnNoIdempotencyKey', async () => {
     let executions = 0
     const persistenceStore = dynamoStore(database)
