@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import middy from '@middy/core'
 import {
   type Barrier,
   barrier,
@@ -8,7 +9,7 @@ import {
   invokeConcurrently,
 } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import type { Leak } from '../../middlewares/database/index.ts'
+import { database, type Leak } from '../../middlewares/database/index.ts'
 import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
 const server = testServer()
@@ -35,10 +36,15 @@ describe('a query that runs past its request', () => {
       )
     const before = await pid()
     const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT pg_sleep(60)'))
-    await expect(invoke(handler, undefined, { context: briefly(150) })).rejects.toThrow('aborted')
-    const ended = performance.now()
-    await until(async () => (await running()).length === 0)
-    expect(performance.now() - ended).toBeLessThan(100)
+    // On a busy machine one may be late, but not every one.
+    const times: number[] = []
+    while (times.length < 3 && !times.some((time) => time < 100)) {
+      await expect(invoke(handler, undefined, { context: briefly(150) })).rejects.toThrow('aborted')
+      const ended = performance.now()
+      await until(async () => (await running()).length === 0)
+      times.push(performance.now() - ended)
+    }
+    expect(Math.min(...times)).toBeLessThan(100)
     await expectNoLeaks()
     expect(await pid()).toBe(before)
     // It had no chance to end in order: that is no leak of the handler's.
@@ -182,6 +188,22 @@ describe('a wait for a client', () => {
     const pool = await db.pool
     await until(async () => pool.idleCount === 1 && pool.waitingCount === 0)
   })
+})
+
+test('on a plain middy() too, what runs past its request is cancelled and its client refused', async () => {
+  const db = server.pool({ connections: 1 })
+  const late = Promise.withResolvers<unknown>()
+  const handler = middy()
+    .use(database({ db }))
+    .handler(async (_event, { db }) => {
+      const client = await db.client()
+      await client.query('SELECT pg_sleep(60)').catch(() => {})
+      late.resolve(await failureOf(() => client.query('SELECT 1')))
+    })
+  await expect(invoke(handler, {}, { timeout: 200 })).rejects.toThrow('aborted')
+  expect(await late.promise).toMatchObject({ code: 'REQUEST_ENDED', data: { outcome: 'timedOut' } })
+  await expectNoLeaks()
+  expect((await db.pool).idleCount).toBe(1)
 })
 
 test('64 requests that time out while they wait or query leave the pool whole', async () => {

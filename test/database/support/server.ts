@@ -110,7 +110,7 @@ export const failureOf = async (action: () => unknown): Promise<unknown> => {
 }
 
 /** Asks until it is true; fails after a bound. */
-export const until = async (condition: () => Promise<boolean>, bound = 5_000): Promise<void> => {
+export const until = async (condition: () => Promise<boolean>, bound = 10_000): Promise<void> => {
   const end = performance.now() + bound
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`Not true within ${bound} ms: ${condition}`)
