@@ -110,7 +110,7 @@ describe.each(stores)('with records in %s', (_, storeOf) => {
       await gate.wait()
       return 'late'
     })
-    const timedOut = await failureOf(invoke(handler, event, { timeout: 300 }))
+    const timedOut = await failureOf(invoke(handler, event, { timeout: 1_000 }))
     expect(timedOut.name).toBe('TimeoutError')
     expect((await failureOf(invoke(handler, event))).name).toBe('IdempotencyAlreadyInProgressError')
     gate.open()
@@ -127,7 +127,7 @@ describe.each(stores)('with records in %s', (_, storeOf) => {
       signal.throwIfAborted()
       return 'not reached'
     })
-    expect((await failureOf(invoke(handler, event, { timeout: 300 }))).name).toBe('TimeoutError')
+    expect((await failureOf(invoke(handler, event, { timeout: 1_000 }))).name).toBe('TimeoutError')
     gate.open()
     expect(await eventually(() => invoke(handler, event))).toBe('done')
     expect(executions).toBe(2)

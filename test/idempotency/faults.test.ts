@@ -210,6 +210,27 @@ describe('a record', () => {
     expect(await invoke(handler, event)).toBe(2)
   })
 
+  test('of a dead worker that another one takes up and gives up meanwhile is free', async () => {
+    class Contended extends MemoryCache {
+      override async set(
+        name: string,
+        value: unknown,
+        options: { EX?: number; NX?: boolean } = {},
+      ): Promise<string | null> {
+        if (!name.endsWith(':lock')) return super.set(name, value, options)
+        await this.del([name.slice(0, -':lock'.length)])
+        return null
+      }
+    }
+    const cache = new Contended()
+    let executions = 0
+    const handler = once({ persistenceStore: cacheStore(cache) }, async () => ++executions)
+    await invoke(handler, event)
+    const orphan = JSON.stringify({ status: 'INPROGRESS', expiration: 99_999_999_999, in_progress_expiration: 1 })
+    for (const [name, entry] of cache.entries) cache.entries.set(name, { ...entry, value: orphan })
+    expect(await invoke(handler, event)).toBe(2)
+  })
+
   test('in the cache that is no JSON is taken over by one of those who find it', async () => {
     const cache = new MemoryCache()
     let executions = 0
