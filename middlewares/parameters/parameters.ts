@@ -1,4 +1,4 @@
-import { aBoolean, checkOptions, invalidOption, type Rules, required } from '../../src/options.ts'
+import { aBoolean, checkOptions, invalidOption, type Rules, required, text } from '../../src/options.ts'
 import type { Added } from '../../src/scope/middleware.ts'
 import { valueMiddleware } from '../../src/scope/value-middleware.ts'
 import { isSource, type Source } from '../../src/source.ts'
@@ -37,7 +37,7 @@ const rules: Rules<ParametersOptions> = {
     expected: 'an object of sources, as in { bucket: ssm("/orders/bucket") }, or a function that returns one',
     accepts: (value) => typeof value === 'function' || isObject(value),
   }),
-  contextKey: { expected: 'a non-empty string', accepts: (value) => typeof value === 'string' && value !== '' },
+  contextKey: text,
   prefetch: aBoolean,
   transform: aTransform,
   client: aClientOrClients,

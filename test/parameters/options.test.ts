@@ -191,7 +191,7 @@ describe('parameters() refuses', () => {
     [
       'an empty contextKey',
       { values: {}, contextKey: '' },
-      `option "contextKey" must be a non-empty string, received ''`,
+      `option "contextKey" must be a non-empty string without NUL, received ''`,
     ],
     ['another prefetch', { values: {}, prefetch: 1 }, 'option "prefetch" must be true or false, received 1.'],
     [
