@@ -17,8 +17,8 @@ export interface PowertoolsRequest {
 export class RequestInstruments {
   readonly #request: OfficialRequest
   readonly #invocation: Invocation | undefined = currentInvocation()
-  /** In the order of their ends: the last one started is the first. */
-  #open: readonly Instrument[] = []
+  /** In the order of their starts: the last one ends first. */
+  readonly #open: Instrument[] = []
   #problem: { readonly error: unknown } | undefined
 
   constructor({ event, context }: PowertoolsRequest) {
@@ -28,7 +28,7 @@ export class RequestInstruments {
   start(instruments: readonly Instrument[], instances: readonly object[]): void {
     startCold(instances, () => {
       for (const instrument of instruments) {
-        this.#open = [instrument, ...this.#open]
+        this.#open.push(instrument)
         instrument.start(this.#request)
       }
     })
@@ -37,19 +37,19 @@ export class RequestInstruments {
   /** @throws what an instrument throws, `throwOnEmptyMetrics` for one; those that are still open then fail. */
   succeed(response: unknown): void {
     this.#request.response = response
-    for (const instrument of this.#open) {
-      this.#take(instrument)
-      instrument.succeed(this.#request)
-    }
+    for (let last = this.#open.pop(); last !== undefined; last = this.#open.pop()) last.succeed(this.#request)
   }
 
   fail(error: unknown): void {
     this.#request.error = error
-    for (const instrument of this.#open) this.#end(instrument, 'fail')
+    this.#endAll('fail')
   }
 
   abandon(instrument: Instrument): void {
-    if (this.#open.includes(instrument)) this.#end(instrument, 'abandon')
+    const index = this.#open.indexOf(instrument)
+    if (index === -1) return
+    this.#open.splice(index, 1)
+    this.#end(instrument, 'abandon')
   }
 
   /** Ends what Middy's hooks have left open. @throws what went wrong in an end that must not change the answer. */
@@ -57,21 +57,20 @@ export class RequestInstruments {
     if (this.#open.length > 0)
       runIn(this.#invocation, () => {
         if (outcome === 'threw' || outcome === 'timedOut') this.fail(request.error ?? signal.reason)
-        else for (const instrument of this.#open) this.#end(instrument, 'abandon')
+        else this.#endAll('abandon')
       })
     if (this.#problem !== undefined) throw this.#problem.error
   }
 
+  #endAll(how: 'fail' | 'abandon'): void {
+    for (let last = this.#open.pop(); last !== undefined; last = this.#open.pop()) this.#end(last, how)
+  }
+
   #end(instrument: Instrument, how: 'fail' | 'abandon'): void {
-    this.#take(instrument)
     try {
       instrument[how](this.#request)
     } catch (error) {
       this.#problem ??= { error }
     }
-  }
-
-  #take(instrument: Instrument): void {
-    this.#open = this.#open.filter((open) => open !== instrument)
   }
 }
