@@ -1,9 +1,16 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import middy from '@middy/core'
 import type { SQSEvent } from 'aws-lambda'
 import { managed, RequestEndedError } from 'middy-managed-instances'
 import { createContext, expectNoLeaks, invoke } from 'middy-managed-instances/testing'
-import { type Batch, BatchTimeoutError, type BatchType, batch } from '../../middlewares/batch/index.ts'
+import {
+  type Batch,
+  BatchTimeoutError,
+  type BatchType,
+  batch,
+  type RecordSchema,
+} from '../../middlewares/batch/index.ts'
 import { eventOf, idOf, numbered, reported, sqsEvent } from './support/batches.ts'
 import { handlerOf } from './support/handlers.ts'
 
@@ -131,6 +138,49 @@ describe('a batch whose time is up', () => {
     meet.resolve({ value: {} })
     await new Promise((resolve) => setImmediate(resolve))
     expect(runs).toBe(0)
+  })
+
+  test('counts nothing behind a failed record of a stream as not started', async () => {
+    const handler = handlerOf(
+      'kinesis',
+      (record) => {
+        if (idOf(record) === 'id-0') throw new Error('broken')
+        return never()
+      },
+      { concurrency: 2, throwOnFullBatchFailure: false },
+    )
+    expect(reported(await invoke(handler, eventOf('kinesis', records), { timeout }))).toEqual(['id-0'])
+    expect(warned).not.toHaveBeenCalled()
+  })
+
+  test('is that of the request, if that ends first, and lets go of its signal', async () => {
+    const reasons: unknown[] = []
+    const counts: number[] = []
+    const aborted = Promise.withResolvers<void>()
+    const handler = middy<SQSEvent>(managed())
+      .use(batch({ type: 'sqs', reserve: 0, onRecordError: () => {} }))
+      .handler(async (_event, { batch, signal }) => {
+        const count = (): number => counts.push(getEventListeners(signal, 'abort').length)
+        count()
+        await batch.process(() => count())
+        count()
+        await batch.process(
+          (_record, context) =>
+            new Promise<void>((resolve) => {
+              context.signal.addEventListener('abort', () => {
+                reasons.push(context.signal.reason, signal.reason)
+                aborted.resolve()
+                resolve()
+              })
+            }),
+        )
+      })
+    const refused = expect(invoke(handler, sqsEvent(['a']), { timeout: 100 })).rejects.toThrow('aborted')
+    await aborted.promise
+    await refused
+    expect(reasons).toHaveLength(2)
+    expect(reasons[0]).toBe(reasons[1])
+    expect(counts).toEqual([0, 1, 0])
   })
 
   test('throws like any other if nothing has succeeded', async () => {
