@@ -1,4 +1,4 @@
-import { startPostgres } from '../test/database/support/postgres.ts'
+import { startPostgres } from '../examples/backend/postgres.ts'
 import { type Competitor, competitors } from './database/competitors.ts'
 import type { Contestant, Load } from './database/worker.ts'
 import type { Benchmark, Effort, Figure, Goal } from './harness/figure.ts'

@@ -1,8 +1,8 @@
 import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
+import { database } from 'middy-managed-instances/database'
+import { pgPool } from 'middy-managed-instances/database/pg'
 import pg from 'pg'
-import { database } from '../../middlewares/database/index.ts'
-import { pgPool } from '../../middlewares/database/pg.ts'
 
 export const competitors = ['database', 'database, reset always', 'pg.Pool by hand', 'pg.Client per request'] as const
 

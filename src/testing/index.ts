@@ -1,3 +1,4 @@
+export { type AdapterUnderTest, adapterContract, type ContractRule } from './adapter-contract.ts'
 export { type Barrier, barrier } from './barrier.ts'
 export { type ContextOverrides, createContext } from './context.ts'
 export {

@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import { Kysely, PostgresDialect } from 'kysely'
+import { pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
 import { expectNoLeaks, invoke } from 'middy-managed-instances/testing'
-import { pgPool, poolOfOne } from '../../middlewares/database/pg.ts'
 import { failureOf, handlerOf, testServer } from './support/server.ts'
 
 const server = testServer()

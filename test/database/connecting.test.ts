@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import { type Credential, type Database, DatabaseConnectError } from 'middy-managed-instances/database'
+import type { PgPoolOptions } from 'middy-managed-instances/database/pg'
 import { invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { type Credential, type Database, DatabaseConnectError } from '../../middlewares/database/index.ts'
 import { loadDriver } from '../../middlewares/database/load-driver.ts'
-import type { PgPoolOptions } from '../../middlewares/database/pg.ts'
 import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
 jest.setTimeout(20_000)

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
+import { pgPool } from 'middy-managed-instances/database/pg'
+import { sharedClient } from 'middy-managed-instances/database/shared'
+import { type AdapterUnderTest, adapterContract } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { pgPool } from '../../middlewares/database/pg.ts'
-import { sharedClient } from '../../middlewares/database/shared.ts'
-import { type AdapterUnderTest, adapterContract } from './contract.ts'
 import { testServer } from './support/server.ts'
 
 const server = testServer()

@@ -2,9 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import { currentScope } from 'middy-managed-instances'
+import { type Db, database } from 'middy-managed-instances/database'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { type Db, database } from '../../middlewares/database/index.ts'
 import { failureOf, handlerOf, testServer } from './support/server.ts'
 
 const server = testServer()

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
+import { type Database, database } from 'middy-managed-instances/database'
+import { type PgPoolOptions, pgPool } from 'middy-managed-instances/database/pg'
+import { sharedClient } from 'middy-managed-instances/database/shared'
 import { shareOf } from '../../middlewares/database/budget.ts'
-import { type Database, database } from '../../middlewares/database/index.ts'
-import { type PgPoolOptions, pgPool } from '../../middlewares/database/pg.ts'
-import { sharedClient } from '../../middlewares/database/shared.ts'
 import { failureOf } from './support/server.ts'
 
 const make = (options: unknown): unknown => pgPool(options as PgPoolOptions)

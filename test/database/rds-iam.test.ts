@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { rdsIam } from '../../middlewares/database/index.ts'
+import { rdsIam } from 'middy-managed-instances/database'
 import { failureOf } from './support/server.ts'
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }

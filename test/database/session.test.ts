@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals'
+import type { Leak } from 'middy-managed-instances/database'
 import { barrier, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import type { Leak } from '../../middlewares/database/index.ts'
 import { handlerOf, testServer } from './support/server.ts'
 
 const server = testServer()

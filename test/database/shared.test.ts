@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import { currentScope, managed } from 'middy-managed-instances'
+import { type Database, database } from 'middy-managed-instances/database'
+import { type SharedClientOptions, sharedClient } from 'middy-managed-instances/database/shared'
 import { createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
-import { type Database, database } from '../../middlewares/database/index.ts'
-import { type SharedClientOptions, sharedClient } from '../../middlewares/database/shared.ts'
 import { failureOf } from './support/server.ts'
 
 const databases: Database<Server>[] = []

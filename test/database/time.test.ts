@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
+import { database, type Leak } from 'middy-managed-instances/database'
 import {
   type Barrier,
   barrier,
@@ -9,7 +10,6 @@ import {
   invokeConcurrently,
 } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { database, type Leak } from '../../middlewares/database/index.ts'
 import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
 const server = testServer()

@@ -37,6 +37,13 @@ describe('types', () => {
     expect(await compileAsUser({ 'signatures.ts': signatures }, [durable])).toBe('')
   })
 
+  it('are what a user of the database meets, with query builders too', async () => {
+    const signatures = await read('test/types/database-signatures.ts')
+    const { peerDependencies } = JSON.parse(await read('package.json')) as { peerDependencies: object }
+    const packages = [...Object.keys(peerDependencies), 'kysely', 'drizzle-orm', '@types/pg', 'pg-types', 'pg-protocol']
+    expect(await compileAsUser({ 'signatures.ts': signatures }, packages)).toBe('')
+  })
+
   it('hold for every example in README, docs and TSDoc as it stands', async () => {
     const files: Record<string, string> = {}
     for (const document of documents)

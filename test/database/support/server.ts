@@ -3,11 +3,11 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { managed } from 'middy-managed-instances'
+import { type Database, type Db, database } from 'middy-managed-instances/database'
+import { type PgPoolOptions, pgPool } from 'middy-managed-instances/database/pg'
 import { expectNoLeaks } from 'middy-managed-instances/testing'
 import pg from 'pg'
-import { type Database, type Db, database } from '../../../middlewares/database/index.ts'
-import { type PgPoolOptions, pgPool } from '../../../middlewares/database/pg.ts'
-import { type Postgres, type PostgresOptions, startPostgres } from './postgres.ts'
+import { type Postgres, type PostgresOptions, startPostgres } from '../../../examples/backend/postgres.ts'
 
 /** A server for all tests of a file, and what they ask it for. */
 export interface TestServer {

@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals'
-import { endingsOf, freshTable, sessionsOf, startOrders, watchSessions } from './fixtures/environment.ts'
-import { testServer, until } from './support/server.ts'
+import { testServer, until } from '../database/support/server.ts'
+import { endingsOf, freshTable, sessionsOf, startOrders, watchSessions } from './fixtures/database.ts'
 
 const requests = Number(process.env['DATABASE_CHAOS'] ?? 2_000)
 

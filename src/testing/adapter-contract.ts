@@ -1,6 +1,6 @@
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
-import type { Database, Lease, LeaseRequest } from '../../src/database-adapter.ts'
-import { isManagedError } from '../../src/errors.ts'
+import type { Database, Lease, LeaseRequest } from '../database-adapter.ts'
+import { isManagedError } from '../errors.ts'
 
 /** An adapter and how to use what it lends, for {@link adapterContract}. */
 export interface AdapterUnderTest<L> {
@@ -69,7 +69,16 @@ const within = async <T>(milliseconds: number, work: Promise<T>, what: string): 
  *
  * @example
  * ```ts
- * for (const { name, run } of adapterContract({ make, use, shared: false })) test(name, run)
+ * import { test } from 'node:test'
+ * import { pgPool } from 'middy-managed-instances/database/pg'
+ * import { adapterContract } from 'middy-managed-instances/testing'
+ *
+ * const rules = adapterContract({
+ *   make: (connections) => pgPool({ connections }),
+ *   use: async (client) => (await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid,
+ *   shared: false,
+ * })
+ * for (const { name, run } of rules) test(name, run)
  * ```
  */
 export const adapterContract = <L>(adapter: AdapterUnderTest<L>): ContractRule[] => {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, jest, test } from '@jest/globals'
-import { endingsOf, freshTable, sessionsOf, startOrders, watchSessions } from './fixtures/environment.ts'
-import { testServer, until } from './support/server.ts'
+import { endingsOf, freshTable, sessionsOf, startOrders, watchSessions } from '../chaos/fixtures/database.ts'
+import { testServer, until } from '../database/support/server.ts'
 
 jest.setTimeout(60_000)
 

@@ -3,10 +3,10 @@ import middy from '@middy/core'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { Kysely, PostgresDialect } from 'kysely'
 import { type Added, managed, type Source } from 'middy-managed-instances'
+import { type Database, type Db, database, type Leak, type Login, rdsIam } from 'middy-managed-instances/database'
+import { type PgConfig, pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
+import { sharedClient } from 'middy-managed-instances/database/shared'
 import type pg from 'pg'
-import { type Database, type Db, database, type Leak, type Login, rdsIam } from '../../middlewares/database/index.ts'
-import { type PgConfig, pgPool, poolOfOne } from '../../middlewares/database/pg.ts'
-import { sharedClient } from '../../middlewares/database/shared.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const expectTrue = <T extends true>(): T | undefined => undefined
