@@ -1,4 +1,8 @@
-import { IdempotencyInconsistentStateError, IdempotencyRecordStatus } from '@aws-lambda-powertools/idempotency'
+import {
+  IdempotencyInconsistentStateError,
+  IdempotencyPersistenceLayerError,
+  IdempotencyRecordStatus,
+} from '@aws-lambda-powertools/idempotency'
 import type { RequestScope } from '../../src/scope/request-scope.ts'
 import type { KeyedStore, Payload, StoredRecord } from './keyed-store.ts'
 import { repeatInBackground } from './repeated-write.ts'
@@ -57,7 +61,8 @@ export class RequestRecord {
     } catch (error) {
       // Deleted or expired since the lock was refused: Powertools tries again after this error only.
       if (isMissing(error)) throw new IdempotencyInconsistentStateError('The record has vanished.', { cause: error })
-      throw error
+      if (error instanceof Error && error.name.startsWith('Idempotency')) throw error
+      throw new IdempotencyPersistenceLayerError('The record can not be read.', { cause: error })
     }
   }
 

@@ -3,8 +3,8 @@ import { makeHandlerIdempotent } from '@aws-lambda-powertools/idempotency/middle
 import { describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import { ManagedRequiredError, managed } from 'middy-managed-instances'
+import { idempotency } from 'middy-managed-instances/idempotency'
 import { invoke, invokeConcurrently } from 'middy-managed-instances/testing'
-import { idempotency } from '../../middlewares/idempotency/index.ts'
 import { type Event, failureOf, Gate, once } from './support/requests.ts'
 import { cacheStore, dynamoStore, ownDatabase, type Store } from './support/stores.ts'
 
@@ -204,8 +204,10 @@ describe("Powertools' configuration", () => {
     try {
       let executions = 0
       const handler = once({ persistenceStore: dynamoStore(database) }, async () => ++executions)
-      await invoke(handler, { order: 1 })
-      expect(await invoke(handler, { order: 1 })).toBe(2)
+      const withoutKey: Event = {}
+      withoutKey['self'] = withoutKey
+      await invoke(handler, withoutKey)
+      expect(await invoke(handler, withoutKey)).toBe(2)
       expect(database.calls).toEqual([])
     } finally {
       delete process.env['POWERTOOLS_IDEMPOTENCY_DISABLED']

@@ -3,8 +3,8 @@ import { makeHandlerIdempotent } from '@aws-lambda-powertools/idempotency/middle
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import middy from '@middy/core'
 import { currentScope, managed, type Scope, scopeOf } from 'middy-managed-instances'
+import { idempotency } from 'middy-managed-instances/idempotency'
 import { invoke } from 'middy-managed-instances/testing'
-import { idempotency } from '../../middlewares/idempotency/index.ts'
 import { type Event, failureOf, Gate, type Handler, once } from './support/requests.ts'
 import { cacheStore, dynamoStore, ownDatabase, type Store } from './support/stores.ts'
 

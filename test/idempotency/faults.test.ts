@@ -210,25 +210,48 @@ describe('a record', () => {
     expect(await invoke(handler, event)).toBe(2)
   })
 
-  test('of a dead worker that another one takes up and gives up meanwhile is free', async () => {
+  describe('of a dead worker that another one takes up meanwhile', () => {
     class Contended extends MemoryCache {
+      onContention = async (_cache: Contended, _name: string): Promise<unknown> => undefined
       override async set(
         name: string,
         value: unknown,
         options: { EX?: number; NX?: boolean } = {},
       ): Promise<string | null> {
         if (!name.endsWith(':lock')) return super.set(name, value, options)
-        await this.del([name.slice(0, -':lock'.length)])
+        await this.onContention(this, name.slice(0, -':lock'.length))
         return null
       }
     }
-    const cache = new Contended()
-    let executions = 0
-    const handler = once({ persistenceStore: cacheStore(cache) }, async () => ++executions)
-    await invoke(handler, event)
-    const orphan = JSON.stringify({ status: 'INPROGRESS', expiration: 99_999_999_999, in_progress_expiration: 1 })
-    for (const [name, entry] of cache.entries) cache.entries.set(name, { ...entry, value: orphan })
-    expect(await invoke(handler, event)).toBe(2)
+
+    const contended = async (onContention: Contended['onContention'], work: () => Promise<unknown>) => {
+      const cache = new Contended()
+      cache.onContention = onContention
+      const handler = once({ persistenceStore: cacheStore(cache) }, work)
+      await invoke(handler, event)
+      const orphan = JSON.stringify({ status: 'INPROGRESS', expiration: 99_999_999_999, in_progress_expiration: 1 })
+      for (const [name, entry] of cache.entries) cache.entries.set(name, { ...entry, value: orphan })
+      return handler
+    }
+
+    test('is free when that one has given it up', async () => {
+      let executions = 0
+      const handler = await contended(
+        (cache, name) => cache.del([name]),
+        async () => ++executions,
+      )
+      expect(await invoke(handler, event)).toBe(2)
+    })
+
+    test('runs nothing if the record can not be read then', async () => {
+      let executions = 0
+      const breakOff = async (cache: MemoryCache): Promise<void> => {
+        cache.get = () => Promise.reject(new Error('Connection is closed.'))
+      }
+      const handler = await contended(breakOff, async () => ++executions)
+      expect(await failureOf(invoke(handler, event))).toEqual(persistenceError(/Connection is closed.*was not run/))
+      expect(executions).toBe(1)
+    })
   })
 
   test('in the cache that is no JSON is taken over by one of those who find it', async () => {

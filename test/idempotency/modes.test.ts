@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { idempotency } from '../../middlewares/idempotency/index.ts'
+import { idempotency } from 'middy-managed-instances/idempotency'
 import { DurableExecution, durable } from '../scope/support/durable.ts'
 import { contextFor, type Fields, type Handler, type Middleware, underManaged } from '../scope/support/handlers.ts'
 import { installAwsLambda, invokeStreaming, streaming } from '../scope/support/streaming.ts'

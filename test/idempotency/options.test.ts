@@ -1,6 +1,6 @@
 import { IdempotencyConfig } from '@aws-lambda-powertools/idempotency'
 import { describe, expect, test } from '@jest/globals'
-import { type IdempotencyOptions, idempotency } from '../../middlewares/idempotency/index.ts'
+import { type IdempotencyOptions, idempotency } from 'middy-managed-instances/idempotency'
 import { cacheStore } from './support/stores.ts'
 
 const persistenceStore = cacheStore()

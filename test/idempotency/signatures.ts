@@ -3,9 +3,9 @@ import type { IdempotencyConfig } from '@aws-lambda-powertools/idempotency'
 import type { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb'
 import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
+import { type IdempotencyOptions, idempotency } from 'middy-managed-instances/idempotency'
 import { invoke } from 'middy-managed-instances/testing'
 import { workspace } from 'middy-managed-instances/workspace'
-import { type IdempotencyOptions, idempotency } from '../../middlewares/idempotency/index.ts'
 
 declare const persistenceStore: DynamoDBPersistenceLayer
 declare const config: IdempotencyConfig

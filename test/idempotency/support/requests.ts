@@ -1,6 +1,6 @@
 import middy from '@middy/core'
 import { type ManagedOptions, managed } from 'middy-managed-instances'
-import { type IdempotencyOptions, idempotency } from '../../../middlewares/idempotency/index.ts'
+import { type IdempotencyOptions, idempotency } from 'middy-managed-instances/idempotency'
 
 export type Event = Record<string, unknown>
 export type Work = (event: Event, context: unknown, options: { readonly signal: AbortSignal }) => unknown
