@@ -3,7 +3,7 @@ import { IdempotencyConfig } from '@aws-lambda-powertools/idempotency'
 import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb'
 import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
-import { idempotency } from '../middlewares/idempotency/index.ts'
+import { idempotency } from 'middy-managed-instances/idempotency'
 
 const persistenceStore = new DynamoDBPersistenceLayer({ tableName: 'idempotency' })
 

@@ -4,9 +4,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { managed } from 'middy-managed-instances'
-import { idempotency } from '../../middlewares/idempotency/index.ts'
-import type { PersistenceStore } from '../../middlewares/idempotency/keyed-store.ts'
+import { type IdempotencyOptions, idempotency } from 'middy-managed-instances/idempotency'
 import { MemoryPersistenceLayer } from './memory-layer.ts'
+
+type PersistenceStore = IdempotencyOptions['persistenceStore']
 
 export type HandlerName = 'makeIdempotent' | 'idempotency' | 'managed'
 
