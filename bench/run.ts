@@ -8,6 +8,10 @@ const benchmarks = {
   workspace: async () => (await import('./workspace.bench.ts')).workspace,
   parameters: async () => (await import('./parameters.bench.ts')).parameters,
   runtime: async () => (await import('./runtime.bench.ts')).runtime,
+  database: async () => (await import('./database.bench.ts')).database,
+  powertools: async () => (await import('./powertools.bench.ts')).powertools,
+  idempotency: async () => (await import('./idempotency.bench.ts')).idempotency,
+  batch: async () => (await import('./batch.bench.ts')).batch,
 } satisfies Record<string, () => Promise<Benchmark>>
 
 type BenchmarkName = keyof typeof benchmarks
