@@ -1,6 +1,7 @@
 export { type Batch, type BatchOptions, batch } from './batch.ts'
 export { BatchTimeoutError } from './errors.ts'
 export type { BatchType, EventOf, RecordOf } from './kinds.ts'
-export type { BatchResponse, RecordContext, RecordHandler } from './record-processor.ts'
+export type { BatchResponse, RecordHandler } from './record-processor.ts'
 export type { ProcessOptions } from './request-batch.ts'
+export type { RecordContext } from './running-record.ts'
 export type { RecordSchema } from './schema.ts'

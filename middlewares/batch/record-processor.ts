@@ -1,23 +1,16 @@
 import { BatchProcessor, SqsFifoMessageGroupShortCircuitError } from '@aws-lambda-powertools/batch'
 import { logLine } from '../../src/log.ts'
-import type { ForkedScope, Scope } from '../../src/scope/scope.ts'
+import type { Scope } from '../../src/scope/scope.ts'
 import { asError, BatchTimeoutError } from './errors.ts'
 import type { Kind, RawRecord } from './kinds.ts'
 import { RecordQueue } from './record-queue.ts'
+import { type RecordContext, RunningRecord } from './running-record.ts'
 import { parseRecord, type RecordSchema } from './schema.ts'
 import { TimeLimit } from './time-limit.ts'
 
 /** What Lambda is told of a batch: which of its records it has to send again. */
 export interface BatchResponse {
   batchItemFailures: { itemIdentifier: string }[]
-}
-
-/** What a record handler is given beside the record. */
-export interface RecordContext {
-  /** Aborts when the request's time is nearly up, and whenever the request's own does: the record is sent again then. */
-  readonly signal: AbortSignal
-  /** A scope of the record's own: what is deferred to it is released when its handler has settled. */
-  readonly scope: Scope
 }
 
 /** Processes one record. One whose handler throws is reported as failed. */
@@ -45,7 +38,7 @@ export class RecordProcessor extends BatchProcessor {
   #handler: CallableFunction = () => {}
   /** How each record ended, by its index. */
   readonly #entries: (Entry | undefined)[] = []
-  readonly #running: Map<number, ForkedScope> = new Map()
+  readonly #running: Map<number, RunningRecord> = new Map()
   /** The first record that failed, where it holds up the rest. */
   #checkpoint = Number.POSITIVE_INFINITY
 
@@ -98,18 +91,16 @@ export class RecordProcessor extends BatchProcessor {
 
   async #run(index: number, queue: RecordQueue, { signal }: TimeLimit): Promise<void> {
     const record = this.#records[index] as RawRecord
-    const scope = this.#scope.fork(`record ${this.#settings.kind.idOf(record)}`)
-    this.#running.set(index, scope)
-    const failure = await this.#handle(record, { signal, scope })
-    // What was given up has been reported, and its scope closed.
+    const running = new RunningRecord(this.#scope, signal, this.#settings.kind.idOf(record) as string)
+    this.#running.set(index, running)
+    const failure = await this.#handle(record, running)
+    // What was given up has been reported and closed.
     if (!this.#running.delete(index)) return
-    if (failure !== undefined) {
-      this.#fail(index, failure, queue)
-      return scope.close('threw')
-    }
-    this.#entries[index] = ['success', undefined, record as PowertoolsRecord]
-    await scope.close('returned')
-    queue.done(index)
+    if (failure === undefined) this.#entries[index] = ['success', undefined, record as PowertoolsRecord]
+    else this.#fail(index, failure, queue)
+    const closing = running.close(failure === undefined ? 'returned' : 'threw')
+    if (closing !== undefined) await closing
+    if (failure === undefined) queue.done(index)
   }
 
   /** Resolves to the error of a record that failed; what is returned for the others is not kept. */
@@ -146,9 +137,9 @@ export class RecordProcessor extends BatchProcessor {
 
   /** What is still running is left to itself, and what is left is not started. */
   #giveUp(): void {
-    for (const [index, scope] of this.#running) {
+    for (const [index, running] of this.#running) {
       this.#report(index, new BatchTimeoutError('the record was still running'))
-      scope.close('timedOut')
+      running.close('timedOut')
     }
     this.#running.clear()
     const left = [...this.#records.keys()].filter(

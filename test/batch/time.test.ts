@@ -222,6 +222,28 @@ describe('a record that goes on after the answer', () => {
   })
 })
 
+describe('a record that asks for its scope after the answer', () => {
+  test('finds that it has ended', async () => {
+    const late = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<unknown>()
+    const handler = handlerOf(
+      'sqs',
+      async (_record, context) => {
+        await late.promise
+        try {
+          context.scope.defer('late', () => {})
+        } catch (error) {
+          ended.resolve(error)
+        }
+      },
+      { throwOnFullBatchFailure: false },
+    )
+    expect(reported(await invoke(handler, sqsEvent(['a']), { timeout }))).toEqual(['a'])
+    late.resolve()
+    expect(await ended.promise).toMatchObject({ code: 'REQUEST_ENDED', data: { outcome: 'timedOut' } })
+  })
+})
+
 describe('process()', () => {
   test('of a request that has ended is refused', async () => {
     let held: Batch<unknown> | undefined
