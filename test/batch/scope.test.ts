@@ -28,7 +28,7 @@ describe.each([
         open.add(id)
         most = Math.max(most, open.size)
         scope.defer('file', async ({ outcome }) => {
-          await undefined
+          await new Promise((resolve) => setImmediate(resolve))
           open.delete(id)
           released.push([id, outcome])
         })
