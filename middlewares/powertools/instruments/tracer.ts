@@ -21,11 +21,9 @@ export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHan
   const { captureLambdaHandler } = await loadTracerMiddleware()
   const official = captureLambdaHandler(tracer, options) as unknown as Official
   const end = (request: OfficialRequest): void => void (request.internal[cleanupKey] as Official['after'])(request)
-  /** Has `by` end the segment; it takes the active one for the handler's, which is not so if the handler left another open. */
   const close = (request: OfficialRequest, by: (segment: HandlerSegment) => void): void => {
     const segment = handlerSegmentOf(request)
     if (segment === undefined) return
-    tracer.setSegment(segment)
     by(segment)
     // The SDK never sends a segment that is closed before its children, as when the request timed out.
     if (segment.counter > 0) segment.flush()
@@ -40,8 +38,11 @@ export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHan
     succeed: (request) => close(request, () => official.after(request)),
     fail: (request) =>
       close(request, (segment) => {
-        if (isRecordable(request.error)) official.onError(request)
-        else {
+        if (isRecordable(request.error)) {
+          // The official middleware takes the active segment for the handler's; one that failed may have left another.
+          tracer.setSegment(segment)
+          official.onError(request)
+        } else {
           // The SDK would leave it out, and the flag with it.
           segment.addFaultFlag()
           end(request)
