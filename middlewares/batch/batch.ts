@@ -1,6 +1,15 @@
 import type { Context } from 'aws-lambda'
 import { logLine } from '../../src/log.ts'
-import { aBoolean, aFunction, checkOptions, milliseconds, oneOf, type Rules, required } from '../../src/options.ts'
+import {
+  aBoolean,
+  aFunction,
+  checkOptions,
+  milliseconds,
+  oneOf,
+  type Rules,
+  required,
+  text,
+} from '../../src/options.ts'
 import { type Added, contextMiddleware } from '../../src/scope/middleware.ts'
 import { type BatchType, type EventOf, type Kind, kinds, type RawRecord, type RecordOf } from './kinds.ts'
 import type { BatchResponse, BatchSettings, RecordHandler } from './record-processor.ts'
@@ -54,7 +63,7 @@ export interface Batch<R> {
 
 const rules: Rules<BatchOptions> = {
   type: required(oneOf(...Object.keys(kinds))),
-  contextKey: { expected: 'a non-empty string', accepts: (value) => typeof value === 'string' && value !== '' },
+  contextKey: text,
   reserve: milliseconds,
   schema: aSchema,
   throwOnFullBatchFailure: aBoolean,

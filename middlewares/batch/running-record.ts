@@ -25,7 +25,7 @@ export class RunningRecord implements RecordContext {
   get scope(): Scope {
     if (this.#scope === undefined) {
       this.#scope = this.#request.fork(`record ${this.#id}`)
-      if (this.#outcome !== undefined) this.#scope.close(this.#outcome)
+      if (this.#outcome !== undefined) this.#close(this.#scope, this.#outcome)
     }
     return this.#scope
   }
@@ -33,6 +33,10 @@ export class RunningRecord implements RecordContext {
   /** Returns nothing if there is no scope to close. */
   close(outcome: Outcome): Promise<void> | undefined {
     this.#outcome = outcome
-    return this.#scope?.close(outcome)
+    return this.#scope && this.#close(this.#scope, outcome)
+  }
+
+  #close(scope: ForkedScope, outcome: Outcome): Promise<void> {
+    return scope.close(outcome, outcome !== 'timedOut')
   }
 }

@@ -1,5 +1,5 @@
 import type { Database } from '../../src/database-adapter.ts'
-import { checkOptions, type Rules, required } from '../../src/options.ts'
+import { checkOptions, type Rules, required, text } from '../../src/options.ts'
 import { type Added, contextMiddleware } from '../../src/scope/middleware.ts'
 import { RequestDatabase } from './request-database.ts'
 
@@ -33,7 +33,7 @@ const rules: Rules<{ db: unknown; contextKey?: string }> = {
     expected: 'a database as pgPool() or another adapter makes it',
     accepts: (value) => typeof (value as Partial<Database<unknown>> | null | undefined)?.acquire === 'function',
   }),
-  contextKey: { expected: 'a non-empty string', accepts: (value) => typeof value === 'string' && value !== '' },
+  contextKey: text,
 }
 
 /**

@@ -126,6 +126,10 @@ export class RequestWorkspace {
     return measure(this.path)
   }
 
+  within(scope: Scope): RequestWorkspace {
+    return new RequestWorkspace(scope, this.#settings)
+  }
+
   #existing(name: string): string {
     return pathOfExisting(this.path, safeParts([name]), [name])
   }

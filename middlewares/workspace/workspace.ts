@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { aBoolean, bytes, checkOptions, milliseconds, oneOf, type Rules, text } from '../../src/options.ts'
 import { runtime } from '../../src/runtime/environment.ts'
 import { type Added, contextMiddleware } from '../../src/scope/middleware.ts'
+import type { Scope } from '../../src/scope/scope.ts'
 import { directoriesIn } from './directories.ts'
 import { RequestWorkspace, type WorkspaceSettings } from './request-workspace.ts'
 import type { WorkspaceUsage } from './usage.ts'
@@ -67,6 +68,8 @@ export interface Workspace {
   env(base?: NodeJS.ProcessEnv): NodeJS.ProcessEnv
   /** What is really on the disk, whoever wrote it. */
   usage(): Promise<WorkspaceUsage>
+  /** Another workspace, which ends with that scope: for one record of a batch, or a scope of `fork()`. */
+  within(scope: Scope): Workspace
 }
 
 const rules: Rules<WorkspaceOptions> = {

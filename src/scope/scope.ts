@@ -69,6 +69,11 @@ export interface Scope {
 
 /** A scope within a request's scope: it shares its signal and deadline and has releases of its own. */
 export interface ForkedScope extends Scope {
-  /** Releases what was deferred to the fork. A second call does nothing. */
-  close(outcome?: Outcome): Promise<void>
+  /**
+   * Releases what was deferred to the fork. A second call does nothing.
+   *
+   * @param outcome - how what it was opened for ended. Default 'returned'.
+   * @param handlerSettled - whether that is known to have stopped. Default true.
+   */
+  close(outcome?: Outcome, handlerSettled?: boolean): Promise<void>
 }

@@ -10,7 +10,7 @@ const schema = 'a Standard Schema, as of Zod, Valibot or ArkType'
 const wrong: [string, unknown, string][] = [
   ['type', undefined, "'sqs' or 'sqsFifo' or 'kinesis' or 'dynamodb', received undefined"],
   ['type', 'SQS', "'sqs' or 'sqsFifo' or 'kinesis' or 'dynamodb', received 'SQS'"],
-  ['contextKey', '', "a non-empty string, received ''"],
+  ['contextKey', '', "a non-empty string without NUL, received ''"],
   ['reserve', -1, `${duration}, received -1`],
   ['reserve', '1s', `${duration}, received '1s'`],
   ['schema', {}, `${schema}, received {}`],
