@@ -1,8 +1,5 @@
-import { Readable } from 'node:stream'
-import { ReadableStream } from 'node:stream/web'
+import { bodyStream } from '../../src/scope/body-stream.ts'
 import { snapshot } from './snapshot.ts'
-
-const isStream = (value: unknown): boolean => value instanceof Readable || value instanceof ReadableStream
 
 /**
  * What is stored of a result: a copy, so that what keeps it in memory does not see what other hooks do to it.
@@ -10,8 +7,7 @@ const isStream = (value: unknown): boolean => value instanceof Readable || value
  * @throws TypeError for a stream, RangeError for a value that contains itself.
  */
 export const storedOf = (result: unknown): unknown => {
-  if (isStream(result) || isStream((result as { body?: unknown } | null | undefined)?.body))
-    throw new TypeError('a stream is read once and can not be stored')
+  if (bodyStream(result) !== undefined) throw new TypeError('a stream is read once and can not be stored')
   return snapshot(result)
 }
 

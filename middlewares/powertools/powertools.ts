@@ -1,5 +1,6 @@
 import type { MiddlewareObj } from '@middy/core'
 import type { Context } from 'aws-lambda'
+import { bodyStream } from '../../src/scope/body-stream.ts'
 import { managedScopeOf } from '../../src/scope/current.ts'
 import { endWithEnvironment } from '../../src/scope/drainable.ts'
 import { closePlain, openPlain } from '../../src/scope/plain.ts'
@@ -11,7 +12,6 @@ import { tracerInstrument } from './instruments/tracer.ts'
 import { type PowertoolsOptions, resolveOptions, type UtilityOptions } from './options.ts'
 import { type PowertoolsRequest, RequestInstruments } from './request-instruments.ts'
 import { watchSharedState } from './shared-state.ts'
-import { isStreamed } from './streamed.ts'
 import { warnOnce } from './warn-once.ts'
 
 type Internal = Record<PropertyKey, unknown>
@@ -117,7 +117,7 @@ export const powertools = (options: PowertoolsOptions): MiddlewareObj<unknown, u
   }
   const powertoolsAfter = (request: PowertoolsRequest): Promise<void> | undefined => {
     // What a stream still records belongs to its request: that one ends with its scope.
-    if (!isStreamed(request.response)) stateOf(request)?.succeed(request.response)
+    if (bodyStream(request.response) === undefined) stateOf(request)?.succeed(request.response)
     return close(request, 'returned')
   }
   const powertoolsOnError = (request: PowertoolsRequest): Promise<void> | undefined => {

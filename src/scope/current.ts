@@ -8,11 +8,18 @@ type Enter = <A extends unknown[], R>(scope: RequestScope, fn: (...args: A) => R
 
 const enterByRun: Enter = (scope, fn, ...args) => storage.run(scope, fn, ...args)
 
-const enterInResource: Enter = (scope, fn, ...args) =>
-  new AsyncResource('middy-managed-instances.request', { requireManualDestroy: true }).runInAsyncScope(() => {
-    storage.enterWith(scope)
-    return fn(...args)
-  })
+const enterInResource: Enter = (scope, fn, ...args) => {
+  const resource = new AsyncResource('middy-managed-instances.request', { requireManualDestroy: true })
+  try {
+    return resource.runInAsyncScope(() => {
+      storage.enterWith(scope)
+      return fn(...args)
+    })
+  } finally {
+    // Else a library with async hooks, as the X-Ray SDK's, keeps what it knows of the resource for ever.
+    resource.emitDestroy()
+  }
+}
 
 /**
  * Runs `fn` with `scope` as the current one and then gives the caller its context back. Since Node.js 24 `run` copies

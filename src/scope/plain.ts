@@ -1,6 +1,6 @@
-import { finished, Readable } from 'node:stream'
-import { ReadableStream } from 'node:stream/web'
+import { finished, type Readable } from 'node:stream'
 import { ManagedRequiredError } from '../errors.ts'
+import { bodyStream } from './body-stream.ts'
 import { setSignal } from './context-signal.ts'
 import { storage } from './current.ts'
 import { Fork } from './fork.ts'
@@ -88,9 +88,3 @@ export const closePlain = (
   finished(body as Readable, () => scope.leave(middleware, outcome))
   return undefined
 }
-
-const isStream = (value: unknown): value is Readable | ReadableStream =>
-  value instanceof Readable || value instanceof ReadableStream
-
-const bodyStream = (response: unknown): Readable | ReadableStream | undefined =>
-  [response, (response as { body?: unknown } | null | undefined)?.body].find(isStream)

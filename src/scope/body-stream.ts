@@ -1,0 +1,9 @@
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
+
+const isStream = (value: unknown): value is Readable | ReadableStream =>
+  value instanceof Readable || value instanceof ReadableStream
+
+/** The stream a response is, or has for its body: it is still to be written when Middy's `after` hooks run. */
+export const bodyStream = (response: unknown): Readable | ReadableStream | undefined =>
+  [response, (response as { body?: unknown } | null | undefined)?.body].find(isStream)
