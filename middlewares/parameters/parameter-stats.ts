@@ -1,4 +1,4 @@
-import { allEntries } from './cache/cache.ts'
+import { allEntries } from './cache/entries.ts'
 import type { SourceStats } from './cache/statistics.ts'
 
 /**

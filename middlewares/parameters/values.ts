@@ -1,5 +1,5 @@
 import type { Source } from '../../src/source.ts'
-import { countChanges } from './cache/cache.ts'
+import { countChanges } from './cache/entries.ts'
 import type { Entry, Reading } from './cache/entry.ts'
 import { handOut } from './cache/immutable.ts'
 import { type HitCounter, isListenedTo } from './cache/statistics.ts'

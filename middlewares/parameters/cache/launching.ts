@@ -1,52 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate, setTimeout } from 'node:timers'
-import { LRUCache } from 'lru-cache'
 import { openFlights } from '../../../src/shared/flights.ts'
 import type { Policy } from '../options.ts'
 import type { Origin } from '../origin.ts'
 import { type Answer, type CallTime, failed, pack, unpack } from './answer.ts'
-import { Entry } from './entry.ts'
+import { allEntries, entryOf, keepWhileFetched, letGo, noteChange } from './entries.ts'
+import type { Entry } from './entry.ts'
 import { fetchAll, type OnFetched } from './fetching.ts'
-import type { Shareable } from './immutable.ts'
 import { type Urgency, Wish } from './wish.ts'
-
-/** How many sources a worker keeps; beyond it, those not read for longest go. */
-const most = 10_000
-
-const entries = new LRUCache<string, Entry>({ max: most })
-
-/** What is being fetched stays known, however many others are read meanwhile. */
-const inFlight = new Map<string, Entry>()
-
-/** Counts every change of any entry, so that whoever keeps values made of several sees that one of them is out of date. */
-let changes = 0
-
-export const countChanges = (): number => changes
-
-export const noteChange = (): void => {
-  changes++
-}
-
-export const allEntries = (): Iterable<Entry> => entries.values()
-
-export const entryOf = (key: string): Entry => {
-  const known = entries.get(key)
-  if (known !== undefined) return known
-  const entry = inFlight.get(key) ?? new Entry(key)
-  entries.set(key, entry)
-  return entry
-}
-
-/** What tests have served, by the source's key: not among the entries, which others push out. */
-const stubs = new Map<string, Entry>()
-
-export const stubOf = (key: string): Entry | undefined => (stubs.size === 0 ? undefined : stubs.get(key))
-
-export const setStub = (key: string, value: Shareable | undefined): void => {
-  if (value === undefined) stubs.delete(key)
-  else stubs.set(key, new Entry(key, value))
-  noteChange()
-}
 
 const accept = (entry: Entry, answer: Answer): void => {
   if (entry.accept(answer)) noteChange()
@@ -59,7 +20,7 @@ const flights = openFlights<Answer>('parameters', {
     entry.counters.count('shared', key)
   },
   *snapshot() {
-    for (const { key, answer, failure } of entries.values()) {
+    for (const { key, answer, failure } of allEntries()) {
       if (answer !== undefined) yield [key, answer]
       if (failure !== undefined) yield [key, pack(failure)]
     }
@@ -163,7 +124,7 @@ const conclude = (wish: Wish, answer: Answer): void => {
 }
 
 const end = (wish: Wish): void => {
-  inFlight.delete(wish.entry.key)
+  letGo(wish.entry)
   noteChange()
   wish.end()
 }
@@ -171,7 +132,7 @@ const end = (wish: Wish): void => {
 /** Has a source fetched in this turn, unless it is being fetched already. */
 export const fetchSoon = (entry: Entry, origin: Origin, policy: Policy, urgency: Urgency): Promise<void> => {
   if (entry.flight !== undefined) return entry.flight.landed
-  inFlight.set(entry.key, entry)
+  keepWhileFetched(entry)
   const wish = new Wish(entry, origin, policy, urgency)
   collect(wish)
   return wish.landed
