@@ -101,7 +101,9 @@ export class CachedSource<T> implements Stubbable<T> {
   awaited(entry: Entry): Promise<void> {
     const landed = this.fetch(entry)
     const patience = entry.patience(this.policy, Date.now())
-    return patience === undefined ? landed : within(patience, landed)
+    if (patience === undefined) return landed
+    const isServed = (): boolean => 'value' in entry.read(this.policy, this.#transform, Date.now())
+    return within(patience, landed).then(() => (isServed() ? undefined : landed))
   }
 
   stub(value?: { readonly value: T }): void {
