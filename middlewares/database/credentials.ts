@@ -1,6 +1,6 @@
 import type { Rule } from '../../src/options.ts'
+import { outsideRequests } from '../../src/scope/outside-requests.ts'
 import { isSource, type Source } from '../../src/source.ts'
-import { outsideRequests } from './outside-requests.ts'
 
 /** A user's name and password; other fields, as secrets have them, are left alone. */
 export interface Login {

@@ -1,8 +1,8 @@
 import { checkOptions, type Rules, required, text, wholeNumber } from '../../src/options.ts'
+import { outsideRequests } from '../../src/scope/outside-requests.ts'
 import type { Source } from '../../src/source.ts'
 import type { Login } from './credentials.ts'
 import { loadDriver } from './load-driver.ts'
-import { outsideRequests } from './outside-requests.ts'
 
 const minute = 60_000
 /** A token is good for 15 minutes. From here on the next one is made while this one still serves. */

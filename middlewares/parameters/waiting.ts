@@ -1,5 +1,6 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { storage } from '../../src/scope/current.ts'
+import { remainingTime, type TimedContext } from '../../src/scope/remaining-time.ts'
 import { ParameterTimeoutError } from './errors.ts'
 
 /** What ends a wait before there is something to go on with. */
@@ -14,16 +15,11 @@ const longest = 2 ** 31 - 1
 /** Milliseconds before the deadline that a request on a plain `middy()` keeps, to answer in. */
 const plainReserve = 50
 
-interface TimedContext {
-  readonly getRemainingTimeInMillis?: () => number
-}
-
 /** What limits the waits of the request that runs here, or of one with this context on a plain `middy()`. */
 export const limitOfRequest = (context?: unknown): WaitLimit => {
   const scope = storage.getStore()
   if (scope !== undefined) return { signal: scope.signal, remaining: scope.remaining() - scope.policy.reserve }
-  const remaining = (context as TimedContext | undefined)?.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY
-  return { remaining: remaining - plainReserve }
+  return { remaining: remainingTime(context as TimedContext | undefined) - plainReserve }
 }
 
 /** Settles with `work`, which never rejects, or after so many milliseconds. */

@@ -4,18 +4,13 @@ import { Fork } from './fork.ts'
 import { HandlerRun } from './handler-run.ts'
 import { type Expiring, OpenScopes } from './open-scopes.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
+import { remainingTime, type TimedContext } from './remaining-time.ts'
 import type { ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
 
 /** The part of Middy's request that a scope reads. */
 export interface RequestLike {
   readonly context: unknown
   readonly error?: unknown
-}
-
-interface TimedContext {
-  readonly awsRequestId?: string
-  readonly getRemainingTimeInMillis?: () => number
-  readonly lambdaContext?: TimedContext
 }
 
 /** What Middy has instead of an answer shortly before the deadline. */
@@ -114,14 +109,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
   }
 
   remaining(): number {
-    const context = this.#context
-    try {
-      const timed = context?.getRemainingTimeInMillis ? context : context?.lambdaContext
-      const remaining = timed?.getRemainingTimeInMillis?.()
-      return typeof remaining === 'number' && !Number.isNaN(remaining) ? remaining : Number.POSITIVE_INFINITY
-    } catch {
-      return Number.POSITIVE_INFINITY
-    }
+    return remainingTime(this.#context)
   }
 
   /** Aborts when `signal` does. */

@@ -1,6 +1,7 @@
 import { ContextKeys } from './context-keys.ts'
 import { managedScopeOf } from './current.ts'
 import type { Added } from './middleware.ts'
+import { remainingTime, type TimedContext } from './remaining-time.ts'
 import type { RequestLike } from './request-scope.ts'
 
 /**
@@ -29,16 +30,12 @@ export const valueMiddleware = <const K extends string, V, E = unknown>(
   return { before: Object.defineProperty(before, 'name', { value: `${name}Before` }) } as unknown as Added<K, V, E>
 }
 
-interface TimedContext {
-  readonly getRemainingTimeInMillis?: () => number
-}
-
 // Made when it is first read: few handlers on a plain middy() do, since they have the one in their third argument.
 const deadlineSignal: PropertyDescriptor = {
   configurable: true,
   enumerable: false,
   get(this: TimedContext): AbortSignal {
-    const remaining = this.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY
+    const remaining = remainingTime(this)
     const signal = Number.isFinite(remaining)
       ? AbortSignal.timeout(Math.max(0, remaining))
       : new AbortController().signal

@@ -1,8 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { outsideRequests } from '../scope/outside-requests.ts'
 import { monotonicTime } from './clock.ts'
 import { Founding } from './founding.ts'
 import { type Group, supersedes } from './group.ts'
@@ -30,9 +30,6 @@ const patience = 5
 
 /** Whoever loses the race to found a group hears from the winner in the second attempt. */
 const attempts = 2
-
-/** What others tell must not be heard as if it belonged to the request that happens to be running. */
-const outsideRequests = AsyncLocalStorage.snapshot()
 
 /** This worker's place among those of its process that share a topic: joins when it is first needed. */
 export class Membership<Answer> {

@@ -1,9 +1,9 @@
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { aFunction, checkOptions, longestTimer, type Rules, required, text } from '../../../src/options.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
+import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
-import { outsideRequests } from '../outside-requests.ts'
 import { doneWithin } from '../pool/bounded.ts'
 
 const closeBound = 1_000

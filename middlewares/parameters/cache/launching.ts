@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate, setTimeout } from 'node:timers'
+import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import { openFlights } from '../../../src/shared/flights.ts'
 import type { Policy } from '../options.ts'
 import type { Origin } from '../origin.ts'
@@ -26,9 +26,6 @@ const flights = openFlights<Answer>('parameters', {
     }
   },
 })
-
-// A fetch belongs to no request: its logs and traces must not be taken for those of the one that happened to ask first.
-const outsideRequests = AsyncLocalStorage.snapshot()
 
 /** Milliseconds by which workers that have the SDK loaded are ahead of those that would have to load it first. */
 const headStart = 200
