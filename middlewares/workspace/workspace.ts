@@ -55,7 +55,7 @@ export interface Workspace {
    *   contains NUL or a backslash.
    */
   file(...names: string[]): string
-  /** Writes a file, mode 0600, and resolves to its path. Follows no symbolic link. @throws {@link WorkspaceFullError} */
+  /** Writes a file, mode 0600, and resolves to its path; up to 64 KiB at once. Follows no symbolic link. @throws {@link WorkspaceFullError} */
   write(name: string, data: string | Uint8Array): Promise<string>
   /** Reads a file of the workspace: bytes, or text if an encoding is given. Follows no symbolic link. */
   read(name: string): Promise<Buffer>
