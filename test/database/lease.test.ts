@@ -1,11 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import { currentScope } from 'middy-managed-instances'
 import { type Db, database } from 'middy-managed-instances/database'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { failureOf, handlerOf, testServer } from './support/server.ts'
+import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
 const server = testServer()
 
@@ -298,8 +297,8 @@ describe('after the request', () => {
           undefined,
         ),
       ).resolves.toEqual([{ one: 1 }])
-      await wait(20)
       const pool = await db.pool
+      await until(async () => pool.idleCount === 1)
       expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0])
       expect(unhandled).toEqual([])
     } finally {
