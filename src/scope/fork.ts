@@ -1,3 +1,4 @@
+import { type Metric, type MetricListener, tellOf } from './metric.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import type { Ending, ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
 
@@ -8,6 +9,7 @@ export class Fork implements ForkedScope, ReleaseOwner {
   #releases: ReleaseStack | undefined
   #leave: (() => Promise<void>) | undefined
   #ending: Ending | undefined
+  #listeners: MetricListener[] | undefined
 
   constructor(name: string, parent: Scope & ReleaseOwner) {
     this.#name = name
@@ -56,6 +58,20 @@ export class Fork implements ForkedScope, ReleaseOwner {
 
   fork(name: string): ForkedScope {
     return new Fork(name, this)
+  }
+
+  get recording(): boolean {
+    return this.#listeners !== undefined || this.#parent.recording
+  }
+
+  record(metric: Metric): void {
+    if (this.#listeners !== undefined) tellOf(metric, this.#listeners)
+    this.#parent.record(metric)
+  }
+
+  onRecord(listener: MetricListener): void {
+    this.#listeners ??= []
+    this.#listeners.push(listener)
   }
 
   async close(outcome: Outcome = 'returned', handlerSettled = true): Promise<void> {

@@ -2,6 +2,7 @@ import { RequestEndedError } from '../errors.ts'
 import { ContextKeys } from './context-keys.ts'
 import { Fork } from './fork.ts'
 import { HandlerRun } from './handler-run.ts'
+import { type Metric, type MetricListener, tellOf } from './metric.ts'
 import { type Expiring, OpenScopes } from './open-scopes.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import { remainingTime, type TimedContext } from './remaining-time.ts'
@@ -39,6 +40,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
   #releases: ReleaseStack | undefined
   #keys: ContextKeys | undefined
   #wrappers: HandlerWrapper[] | undefined
+  #listeners: MetricListener[] | undefined
   #deadline: number | undefined
   #outcome: Outcome | undefined
   #interruption: Interruption | undefined
@@ -100,6 +102,20 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
 
   fork(name: string): ForkedScope {
     return new Fork(name, this)
+  }
+
+  get recording(): boolean {
+    return this.#listeners !== undefined || (this.#parent?.recording ?? false)
+  }
+
+  record(metric: Metric): void {
+    if (this.#listeners !== undefined) tellOf(metric, this.#listeners)
+    this.#parent?.record(metric)
+  }
+
+  onRecord(listener: MetricListener): void {
+    this.#listeners ??= []
+    this.#listeners.push(listener)
   }
 
   /** Puts a middleware's value on the context, for as long as the request lives. */

@@ -1,3 +1,5 @@
+import type { Metric } from './metric.ts'
+
 /**
  * How a request ended: `returned`; `early` (another middleware answered before the handler ran); `threw` (also if an
  * `onError` made an answer of it); `timedOut`; `disconnected` (the client of a stream left); `suspended` (durable).
@@ -65,6 +67,15 @@ export interface Scope {
   wrapHandler(wrapper: HandlerWrapper): void
   /** Opens a scope within this one, that closes on its own or at the latest with this one. */
   fork(name: string): ForkedScope
+  /** Whether anybody listens to what is recorded: what costs something to measure is measured only then. */
+  readonly recording: boolean
+  /**
+   * Tells those who listen what the request has used of something: `powertools({ resources: true })` adds up what has
+   * one name. Nothing happens if nobody listens.
+   */
+  record(metric: Metric): void
+  /** Has `listener` told of what is recorded from now on, in this scope and in those within it. */
+  onRecord(listener: (metric: Metric) => void): void
 }
 
 /** A scope within a request's scope: it shares its signal and deadline and has releases of its own. */

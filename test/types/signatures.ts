@@ -7,6 +7,7 @@ import {
   type ForkedScope,
   isManagedError,
   type ManagedOptions,
+  type Metric,
   managed,
   onShutdown,
   type ReleaseError,
@@ -122,6 +123,14 @@ expectTrue<
   Equal<typeof scope.outcome, 'returned' | 'early' | 'threw' | 'timedOut' | 'disconnected' | 'suspended' | undefined>
 >()
 expectTrue<Equal<ReturnType<typeof scope.fork>, ForkedScope>>()
+expectTrue<
+  Equal<Metric, { readonly name: string; readonly unit: 'Bytes' | 'Count' | 'Milliseconds'; readonly value: number }>
+>()
+expectTrue<Equal<Scope['record'], (metric: Metric) => void>>()
+expectTrue<Equal<Scope['onRecord'], (listener: (metric: Metric) => void) => void>>()
+expectTrue<Equal<Scope['recording'], boolean>>()
+// @ts-expect-error: not a unit of CloudWatch's
+scope.record({ name: 'Rows', unit: 'Rows', value: 1 })
 expectTrue<Equal<ReturnType<typeof currentScope>, Scope | undefined>>()
 middy(managed()).before((request) => {
   expectTrue<Equal<ReturnType<typeof scopeOf>, Scope | undefined>>()
