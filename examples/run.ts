@@ -14,6 +14,10 @@ const examples = [
   'using-metrics',
   'using-tracer',
   'using-batch',
+  'using-parser',
+  'using-validation',
+  'using-data-masking',
+  'using-feature-flags',
 ]
 const requests = 1_000
 
@@ -22,6 +26,9 @@ const provision = (backend: Backend): void => {
   backend.parameters.set('/orders/bucket', { value: 'orders-eu' })
   backend.parameters.set('/orders/limits', { value: '{"lines":100}' })
   backend.secrets.set('orders/signing-key', { string: 'not-a-secret' })
+  const flags = { discount: { enabled: true, percent: 10, tenants: ['north'] }, giftWrap: { enabled: false } }
+  const address = { application: 'shop', environment: 'production', profile: 'flags' }
+  backend.configurations.set(address, { content: JSON.stringify(flags) })
 }
 
 /** What the examples expect to find in the database, and how they find it. */
