@@ -158,22 +158,32 @@ export class RequestWorkspace {
   #end(path: string, { outcome, handlerSettled, report }: ReleaseEnding): Promise<void> | undefined {
     this.#state = { kind: 'ended', outcome }
     const { directories, maxBytes, cleanup, keepOnError } = this.#settings
+    const { recording } = this.#scope
     if (keepOnError && (outcome === 'threw' || outcome === 'timedOut')) {
       const kept = directories.keep(path)
       logLine('WARN', {
         message: `workspace(): kept ${kept}, because the request ${outcome} and keepOnError is set.`,
         path: kept,
       })
-      return undefined
+      return recording ? measure(kept).then(({ bytes }) => this.#record(bytes)) : undefined
     }
+    const inspected = recording ? Promise.withResolvers<void>() : undefined
     const inspect = (bytes: number): void => {
       if (maxBytes !== undefined && bytes > maxBytes)
         report(new WorkspaceFullError({ limit: 'maxBytes', allowed: maxBytes, found: bytes }))
+      if (inspected === undefined) return
+      this.#record(bytes)
+      inspected.resolve()
     }
     const inUse = !handlerSettled || outcome === 'timedOut'
-    const removal = directories.remove(path, inUse, maxBytes === undefined ? undefined : inspect)
+    const removal = directories.remove(path, inUse, maxBytes === undefined && !recording ? undefined : inspect)
     if (removal === undefined || cleanup === 'await' || directories.hasBacklog) return removal
-    removal.catch(report)
-    return undefined
+    const removed = removal.catch(report)
+    // Whoever listens has to be told before the request is over.
+    return inspected && Promise.race([inspected.promise, removed])
+  }
+
+  #record(bytes: number): void {
+    this.#scope.record({ name: 'WorkspaceBytes', unit: 'Bytes', value: bytes })
   }
 }
