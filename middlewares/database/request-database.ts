@@ -100,19 +100,29 @@ export class RequestDatabase<L, P> implements Db<L, P> {
   #take(lease: RequestLease<L>): Promise<L> {
     this.#leases ??= []
     this.#leases.push(lease)
+    const asked = this.#scope.recording ? performance.now() : undefined
     const client = this.#database.acquire(lease).then(
       (taken) => {
+        this.#record(asked, 1)
         // Who asked may have ended without waiting for it.
         if (this.#scope.outcome !== undefined) client.catch(ignore)
         return lease.hold(taken)
       },
       (error) => {
+        this.#record(asked, 0)
         if (this.#scope.signal.aborted || this.#scope.outcome !== undefined) client.catch(ignore)
         this.forget(lease)
         throw error
       },
     )
     return client
+  }
+
+  /** Records a wait that is over, if anybody listened when it began. */
+  #record(asked: number | undefined, leases: 0 | 1): void {
+    if (asked === undefined) return
+    this.#scope.record({ name: 'LeaseWait', unit: 'Milliseconds', value: performance.now() - asked })
+    this.#scope.record({ name: 'Leases', unit: 'Count', value: leases })
   }
 
   #refuse(outcome: Outcome): Promise<never> {
