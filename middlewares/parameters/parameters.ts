@@ -1,4 +1,5 @@
 import { aBoolean, checkOptions, invalidOption, type Rules, required, text } from '../../src/options.ts'
+import { scopeOf } from '../../src/scope/current.ts'
 import type { Added } from '../../src/scope/middleware.ts'
 import { valueMiddleware } from '../../src/scope/value-middleware.ts'
 import { isSource, type Source } from '../../src/source.ts'
@@ -113,13 +114,13 @@ export const parameters = <
   if (typeof values !== 'function') {
     const reader = readerOf(values, true)
     if (prefetch) reader.prefetch()
-    return valueMiddleware('parameters', contextKey as K, ({ context }) => reader.read(context))
+    return valueMiddleware('parameters', contextKey as K, (request) => reader.read(request.context, scopeOf(request)))
   }
   if (prefetch)
     throw invalidOption('parameters()', 'prefetch', 'left out where values is a function of the request', prefetch)
   return valueMiddleware('parameters', contextKey as K, (request) => {
     const sources = values(request as ParametersRequest<never>)
-    if (!(sources instanceof Promise)) return readerOf(sources).read(request.context)
-    return sources.then((given) => readerOf(given).read(request.context))
+    if (!(sources instanceof Promise)) return readerOf(sources).read(request.context, scopeOf(request))
+    return sources.then((given) => readerOf(given).read(request.context, scopeOf(request)))
   })
 }

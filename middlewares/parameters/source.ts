@@ -1,3 +1,4 @@
+import { storage } from '../../src/scope/current.ts'
 import type { SourceOptions, Stubbable } from '../../src/source.ts'
 import { entryOf, setStub, stubOf } from './cache/entries.ts'
 import type { Entry, Reading } from './cache/entry.ts'
@@ -6,6 +7,7 @@ import { fetchSoon } from './cache/launching.ts'
 import type { Urgency } from './cache/wish.ts'
 import { type AnyTransform, type CacheOptions, type Policy, resolvePolicy } from './options.ts'
 import type { Origin } from './origin.ts'
+import { recordReadings, recordWait } from './recording.ts'
 import { landing, limitOfRequest, type WaitLimit, within } from './waiting.ts'
 
 /** What a source is made with. */
@@ -55,8 +57,12 @@ export class CachedSource<T> implements Stubbable<T> {
   async get(options?: SourceOptions): Promise<T> {
     const { entry } = this
     const reading = this.read(entry, Date.now())
+    const scope = storage.getStore()
+    const listening = scope?.recording ? scope : undefined
+    if (listening !== undefined) recordReadings(listening, [reading])
     if (reading.state !== 'wanted') return take(reading)
-    await this.#land(this.awaited(entry), options)
+    const landed = this.#land(this.awaited(entry), options)
+    await (listening === undefined ? landed : recordWait(listening, landed))
     return take(this.settled(entry, Date.now()))
   }
 

@@ -1,8 +1,10 @@
+import type { Scope } from '../../src/scope/scope.ts'
 import type { Source } from '../../src/source.ts'
 import { countChanges } from './cache/entries.ts'
 import type { Entry, Reading } from './cache/entry.ts'
 import { handOut } from './cache/immutable.ts'
 import { type HitCounter, isListenedTo } from './cache/statistics.ts'
+import { recordReadings, recordReads, recordWait } from './recording.ts'
 import { CachedSource, served } from './source.ts'
 import { landing, limitOfRequest } from './waiting.ts'
 
@@ -35,19 +37,22 @@ export class ValuesReader<V extends Sources> implements HitCounter {
     this.#others = named.filter(([, source]) => !(source instanceof CachedSource))
   }
 
-  /** The values, at once if none has to be waited for: by a request with this Lambda context. */
-  read(context: unknown): Values<V> | Promise<Values<V>> {
+  /** The values, at once if none has to be waited for: by a request with this Lambda context, and this scope if it has one. */
+  read(context: unknown, scope: Scope | undefined): Values<V> | Promise<Values<V>> {
+    const listening = scope?.recording ? scope : undefined
     const now = Date.now()
     const kept = this.#kept
     if (kept !== undefined && now < kept.until && kept.changes === countChanges() && !isListenedTo()) {
       this.hits++
+      if (listening !== undefined) recordReads(listening, kept.entries.length, 0)
       return kept.values
     }
     this.#forget()
     const entries = this.#cached.map(([, source]) => source.entry)
     const readings = this.#cached.map(([, source], index) => source.read(entries[index] as Entry, now))
+    if (listening !== undefined) recordReadings(listening, readings)
     if (this.#others.length > 0 || readings.some(({ state }) => state === 'wanted'))
-      return this.#wait(entries, readings, context)
+      return this.#wait(entries, readings, context, listening)
     return this.#assemble(entries, readings)
   }
 
@@ -57,7 +62,12 @@ export class ValuesReader<V extends Sources> implements HitCounter {
     for (const [, source] of this.#others) source.get().catch(() => {})
   }
 
-  async #wait(entries: readonly Entry[], readings: readonly Reading[], context: unknown): Promise<Values<V>> {
+  async #wait(
+    entries: readonly Entry[],
+    readings: readonly Reading[],
+    context: unknown,
+    listening: Scope | undefined,
+  ): Promise<Values<V>> {
     const limit = limitOfRequest(context)
     const wanted = this.#cached.flatMap(([, source], index) =>
       readings[index]?.state === 'wanted' ? [{ source, entry: entries[index] as Entry }] : [],
@@ -68,7 +78,8 @@ export class ValuesReader<V extends Sources> implements HitCounter {
       ...wanted.map(({ entry }) => entry.key),
       ...this.#others.map(([name]) => `values.${name}`),
     ]
-    await landing([...wanted.map(({ source, entry }) => source.awaited(entry)), others], names, [limit])
+    const landed = landing([...wanted.map(({ source, entry }) => source.awaited(entry)), others], names, [limit])
+    await (listening === undefined ? landed : recordWait(listening, landed))
     const now = Date.now()
     const settled = this.#cached.map(([, source], index) => {
       const reading = readings[index] as Reading
