@@ -31,6 +31,14 @@ export interface PowertoolsOptions {
   defaultDimensions?: Readonly<Record<string, string>>
   /** Whether the first request of a worker records the metric `ColdStart`. @defaultValue false */
   captureColdStartMetric?: boolean
+  /**
+   * Whether what the request's resources record is added to its metrics and to the metadata of its segment: bytes in its
+   * workspace, hits and misses of its parameters, its wait for database clients, and what else `scope.record()` is told.
+   * The metrics are then published, and the segment closed, after those resources have been released.
+   *
+   * @defaultValue false
+   */
+  resources?: boolean
 }
 
 type Utility = 'logger' | 'tracer' | 'metrics'
@@ -88,9 +96,10 @@ const rules: Rules<PowertoolsOptions> = {
       Object.values(value).every((dimension) => typeof dimension === 'string'),
   },
   captureColdStartMetric: aBoolean,
+  resources: aBoolean,
 }
 
-const utilityOf: Readonly<Record<Exclude<keyof PowertoolsOptions, Utility>, Utility>> = {
+const utilityOf: Readonly<Record<Exclude<keyof PowertoolsOptions, Utility | 'resources'>, Utility>> = {
   logEvent: 'logger',
   resetKeys: 'logger',
   flushBufferOnUncaughtError: 'logger',
@@ -106,11 +115,12 @@ export interface UtilityOptions {
   readonly logger: { readonly instances: Logger[]; readonly options: object } | undefined
   readonly tracer: { readonly instance: Tracer; readonly options: object } | undefined
   readonly metrics: { readonly instances: Metrics[]; readonly options: object } | undefined
+  readonly resources: boolean
 }
 
 /** @throws TypeError for an unknown option, one of the wrong type, and one of a utility that is not given. */
 export const resolveOptions = (given: PowertoolsOptions): UtilityOptions => {
-  const { logger, tracer, metrics, ...rest } = checkOptions('powertools()', rules, given)
+  const { logger, tracer, metrics, resources, ...rest } = checkOptions('powertools()', rules, given)
   const utilities = { logger, tracer, metrics }
   const options = { logger: {}, tracer: {}, metrics: {} }
   for (const [utility, value] of Object.entries(utilities))
@@ -126,7 +136,10 @@ export const resolveOptions = (given: PowertoolsOptions): UtilityOptions => {
       throw invalidOption('powertools()', name, `left out where no ${utility} is given`, value)
     Object.assign(options[utility], { [name]: value })
   }
+  if (resources !== undefined && tracer === undefined && metrics === undefined)
+    throw invalidOption('powertools()', 'resources', 'left out where neither metrics nor a tracer is given', resources)
   return {
+    resources: resources ?? false,
     logger: logger && { instances: [logger].flat(), options: options.logger },
     tracer: tracer && { instance: tracer, options: options.tracer },
     metrics: metrics && { instances: [metrics].flat(), options: options.metrics },

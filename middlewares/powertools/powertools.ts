@@ -10,6 +10,7 @@ import { loggerInstrument } from './instruments/logger.ts'
 import { metricsInstrument } from './instruments/metrics.ts'
 import { tracerInstrument } from './instruments/tracer.ts'
 import { type PowertoolsOptions, resolveOptions, type UtilityOptions } from './options.ts'
+import { RecordedResources } from './recorded-resources.ts'
 import { type PowertoolsRequest, RequestInstruments } from './request-instruments.ts'
 import { watchSharedState } from './shared-state.ts'
 import { warnOnce } from './warn-once.ts'
@@ -96,9 +97,12 @@ export const powertools = (options: PowertoolsOptions): MiddlewareObj<unknown, u
   const start = (request: PowertoolsRequest, loaded: readonly Instrument[]): void => {
     const internal = request.internal as Internal
     warnOfOthers(internal, loaded)
-    const state = new RequestInstruments(request)
-    const scope = managedScopeOf(request) ?? openPlain(request, middleware, 'powertools').fork
-    scope.defer('powertools', (ending) => {
+    const managed = managedScopeOf(request)
+    const { scope, fork } = managed ? { scope: managed, fork: managed } : openPlain(request, middleware, 'powertools')
+    const resources = utilities.resources ? new RecordedResources() : undefined
+    if (resources !== undefined) scope.onRecord(resources.add)
+    const state = new RequestInstruments(request, resources)
+    fork.defer('powertools', (ending) => {
       warnOfOthers(request.internal as Internal, loaded)
       state.release(ending, request, scope.signal)
     })

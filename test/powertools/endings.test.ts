@@ -1,6 +1,7 @@
 import './support/managed-environment.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { expectNoLeaks } from 'middy-managed-instances/testing'
+import { contextMiddleware } from '../../src/scope/middleware.ts'
 import { type Ending, endings, handlerError, hookError } from '../scope/support/endings.ts'
 import { bare, type Create, contextFor, type Middleware, settle, underManaged } from '../scope/support/handlers.ts'
 import { type Mode, modes } from '../scope/support/modes.ts'
@@ -12,18 +13,50 @@ import { Logger, Metrics, MetricUnit, powertools, Tracer } from './support/packa
 const logger = new Logger({ logBufferOptions: { enabled: true } })
 const tracer = new Tracer({ captureHTTPsRequests: false })
 const metrics = new Metrics({ namespace: 'shop' })
-const instrumented = powertools({ logger, tracer, metrics, flushBufferOnUncaughtError: true }) as unknown as Middleware
 
 /** Our middleware, whose request logs something that is buffered and records a metric. */
-const ours: Middleware = {
-  ...instrumented,
-  before: async (request) => {
-    await instrumented.before?.(request)
-    logger.appendKeys({ order: 'own' })
-    logger.debug('buffered')
-    metrics.addDimension('order', 'own').addMetric('handled', MetricUnit.Count, 1)
-  },
+const create = (resources: boolean): Middleware => {
+  const options = { logger, tracer, metrics, flushBufferOnUncaughtError: true, resources }
+  const instrumented = powertools(options) as unknown as Middleware
+  return {
+    ...instrumented,
+    before: async (request) => {
+      await instrumented.before?.(request)
+      logger.appendKeys({ order: 'own' })
+      logger.debug('buffered')
+      metrics.addDimension('order', 'own').addMetric('handled', MetricUnit.Count, 1)
+    },
+  }
 }
+
+/** A middleware that knows what it has used when the request is over. */
+const resource = contextMiddleware('resource', 'resource', (scope) => {
+  scope.defer('resource', () => scope.record({ name: 'Used', unit: 'Bytes', value: 5 }))
+}) as unknown as Middleware
+
+interface Variant {
+  readonly name: string
+  readonly middlewares: readonly Middleware[]
+  /** What else is in the metrics, and in the metadata of the segment. */
+  readonly recorded: object
+  /** The endings that throw when it has heard of success, and hears no more of Middy. */
+  readonly unheard: RegExp
+}
+
+const variants: readonly Variant[] = [
+  {
+    name: 'powertools()',
+    middlewares: [create(false)],
+    recorded: {},
+    unheard: /^(?:an earlier-registered after|the requestEnd hook) throws/,
+  },
+  {
+    name: 'powertools({ resources: true })',
+    middlewares: [create(true), resource],
+    recorded: { Used: 5 },
+    unheard: /^the requestEnd hook throws/,
+  },
+]
 
 const nothing: Middleware = { before: () => {}, after: () => {}, onError: () => {} }
 
@@ -50,27 +83,30 @@ const segmentsOf = async (root: string, { beforeOurs }: Ending): Promise<Documen
   return documents.filter(({ trace_id }) => trace_id === root)
 }
 
-/** The endings that ours takes for a failure. The others throw after its end: it is registered too late, or hears of no hook. */
-const isFailure = ({ name, outcome }: Ending): boolean =>
-  (outcome === 'threw' && !/^(?:an earlier-registered after|the requestEnd hook) throws/.test(name)) ||
-  name === 'the early timeout throws'
+/** Whether ours takes an ending for a failure. */
+const isFailure = ({ name, outcome }: Ending, unheard: RegExp): boolean =>
+  (outcome === 'threw' && !unheard.test(name)) || name === 'the early timeout throws'
 
-const run = async (create: Create, mode: Mode, ending: Ending, middleware: Middleware, timeout: number) => {
+const run = async (create: Create, mode: Mode, ending: Ending, middlewares: readonly Middleware[], timeout: number) => {
   const trace = newTrace()
   const handler = create({ ...mode.plugin, ...ending.plugin?.(mode.answers) })
   const settled = await invokeTraced(trace.header, () =>
-    settle(mode.invoke(ending.build(handler, middleware, mode.answers), contextFor(timeout))),
+    settle(mode.invoke(ending.build(handler, middlewares as Middleware, mode.answers), contextFor(timeout))),
   )
   return { settled, trace }
 }
 
-describe.each(modes.map((mode) => [mode.name, mode] as const))('under managed() in %s mode', (_name, mode) => {
+const inModes = modes.flatMap((mode) =>
+  variants.map((variant) => [`${variant.name} under managed() in ${mode.name} mode`, mode, variant] as const),
+)
+
+describe.each(inModes)('%s', (_name, mode, { middlewares, recorded, unheard }) => {
   test.each(endings.map((ending) => [ending.name, ending] as const))(
     'everything is finished once, and the answer is as without it, when %s',
     async (_, ending) => {
       const timeout = ending.timesOut ? 80 : 60_000
-      const expected = await run(underManaged, mode, ending, nothing, timeout)
-      const { settled, trace } = await run(underManaged, mode, ending, ours, timeout)
+      const expected = await run(underManaged, mode, ending, [nothing], timeout)
+      const { settled, trace } = await run(underManaged, mode, ending, middlewares, timeout)
 
       expect(settled).toStrictEqual(expected.settled)
       const segments = await segmentsOf(trace.root, ending)
@@ -80,29 +116,31 @@ describe.each(modes.map((mode) => [mode.name, mode] as const))('under managed() 
       }
       expect(segments).toHaveLength(1)
       expect(segments[0]).toMatchObject({ name: '## index.handler', parent_id: trace.parent })
-      expect(output.blobs()).toMatchObject([{ order: 'own', handled: 1 }])
-      expect(segments[0]?.fault ?? false).toBe(isFailure(ending))
-      if (isFailure(ending) && !ending.timesOut)
+      expect(output.blobs()).toMatchObject([{ order: 'own', handled: 1, ...recorded }])
+      expect(segments[0]?.metadata?.['resources'] ?? {}).toEqual(recorded)
+      const failed = isFailure(ending, unheard)
+      expect(segments[0]?.fault ?? false).toBe(failed)
+      if (failed && !ending.timesOut)
         expect([handlerError.message, hookError.message]).toContain(segments[0]?.cause?.exceptions[0]?.message)
       expect(output.lines().map(({ message }) => message)).toEqual(
-        isFailure(ending) ? ['buffered', 'Uncaught error detected, flushing log buffer before exit'] : [],
+        failed ? ['buffered', 'Uncaught error detected, flushing log buffer before exit'] : [],
       )
     },
   )
 })
 
-describe('on a plain middy()', () => {
+describe.each(variants)('$name on a plain middy()', ({ middlewares, recorded }) => {
   const standard = modes[0] as Mode
   test.each(endings.map((ending) => [ending.name, ending] as const))(
     'everything is finished once, at the latest at the deadline, and the answer is as without it, when %s',
     async (_, ending) => {
-      const expected = await run(bare, standard, ending, nothing, 150)
-      const { settled, trace } = await run(bare, standard, ending, ours, 150)
+      const expected = await run(bare, standard, ending, [nothing], 150)
+      const { settled, trace } = await run(bare, standard, ending, middlewares, 150)
 
       expect(settled).toStrictEqual(expected.settled)
       const segments = await segmentsOf(trace.root, ending)
       expect(segments).toHaveLength(ending.beforeOurs ? 0 : 1)
-      expect(output.blobs()).toHaveLength(ending.beforeOurs ? 0 : 1)
+      expect(output.blobs()).toMatchObject(ending.beforeOurs ? [] : [{ handled: 1, ...recorded }])
     },
   )
 })

@@ -1,3 +1,4 @@
+import type { Metric } from '../../../src/scope/metric.ts'
 import type { OfficialRequest } from '../official.ts'
 
 /** One utility of Powertools around a request: `start`, and then one of the others, once. */
@@ -11,6 +12,10 @@ export interface Instrument {
    */
   readonly cleanupKey: string
   start(request: OfficialRequest): void
+  /** Adds what a resource of the request has recorded, before the end. */
+  add?(metric: Metric, request: OfficialRequest): void
+  /** Throws what `succeed` would throw of a request whose handler has done too little; nothing ends. */
+  check?(): void
   /** The handler has answered. What this throws fails the request. */
   succeed(request: OfficialRequest): void
   /** The request has failed with `request.error`. */

@@ -27,6 +27,11 @@ const publishStored = (metrics: Metrics): void => {
   metrics.clearMetadata()
 }
 
+/** Throws if there are no metrics and there have to be: serializing them is how Powertools finds out. */
+const checkStored = (metrics: Metrics): void => {
+  if (!metrics.hasStoredMetrics() && !metrics['isDisabled']()) metrics.serializeMetrics()
+}
+
 /** The request's metrics, published once at its end. */
 export const metricsInstrument = async (instances: Metrics[], options: ExtraOptions): Promise<Instrument> => {
   const { defaultDimensions, ...perRequest } = options
@@ -43,6 +48,8 @@ export const metricsInstrument = async (instances: Metrics[], options: ExtraOpti
     start: (request) => {
       for (const official of officials) official.before(request)
     },
+    add: ({ name, unit, value }) => forEvery(instances, (metrics) => void metrics.addMetric(name, unit, value)),
+    check: () => forEvery(instances, checkStored),
     succeed: (request) => forEvery(officials, (official) => official.after(request)),
     fail: publish,
     abandon: publish,

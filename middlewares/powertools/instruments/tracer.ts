@@ -7,6 +7,9 @@ import type { Instrument } from './instrument.ts'
 
 const cleanupKey = 'powertools-for-aws.tracer'
 
+/** Of the metadata that says what the request's resources have recorded. */
+const resourcesNamespace = 'resources'
+
 type HandlerSegment = Segment & NonNullable<ReturnType<Tracer['getSegment']>>
 
 const handlerSegmentOf = (request: OfficialRequest): HandlerSegment | undefined =>
@@ -35,6 +38,7 @@ export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHan
       keepSeparate()
       official.before(request)
     },
+    add: ({ name, value }, request) => handlerSegmentOf(request)?.addMetadata(name, value, resourcesNamespace),
     succeed: (request) => close(request, () => official.after(request)),
     fail: (request) =>
       close(request, (segment) => {
