@@ -9,8 +9,6 @@ import { observe, ordersOf, traceHeader } from '../powertools/support/observatio
 jest.setTimeout(120_000)
 
 const workers = 4
-const count = process.env['CI'] === undefined ? 3_000 : 1_000
-const ofTen = count / 10
 
 describe('Powertools on the real runtime, with 4 workers and 64 requests at once', () => {
   const open: { stop: () => Promise<void> }[] = []
@@ -22,14 +20,14 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
     for (const resource of open.splice(0)) await resource.stop()
   })
 
-  const burst = async (file: string, blobs: number) => {
+  const burst = async (file: string, count: number, blobs: number) => {
     const orders = ordersOf(count)
     const daemon = opened(await startDaemon())
     const backend = opened(await startBackend({ latency: 10 }))
     for (const { order } of orders) backend.parameters.set(`/${order}`, { value: order })
     const downstream = opened(await startDownstream(backend.endpoint))
     // In each answered request it says three times what it does, and twice in one that is answered early.
-    const logged = awaitLines(count * 3 - ofTen, '"function_request_id"')
+    const logged = awaitLines(count * 2.9, '"function_request_id"')
     const published = awaitLines(blobs, '"_aws"')
     const runtime = opened(
       await startRuntime({
@@ -47,19 +45,23 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
           AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
           AWS_XRAY_DAEMON_ADDRESS: daemon.address,
           AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR',
+          DOWNSTREAM_CERTIFICATE: downstream.certificate,
         },
       }),
     )
+    const { url, secureUrl } = downstream
     const results = await Promise.all(
-      orders.map((order) => runtime.invoke({ ...order, url: downstream.url }, { traceId: traceHeader(order) })),
+      orders.map((order) => runtime.invoke({ ...order, url, secureUrl }, { traceId: traceHeader(order) })),
     )
-    const documents = await daemon.receive(count * 0.9 * 6 + count * 0.1)
+    const documents = await daemon.receive(count * 0.9 * 7 + count * 0.1)
     const lines = [...(await logged.arrived), ...(await published.arrived)].map(({ text }) => JSON.parse(text))
     return observe({ orders, results, documents, calls: downstream.calls, lines })
   }
 
   test('every trace, line, metric and cold start is right through powertools()', async () => {
-    expect(await burst('powertools', count + workers)).toEqual({
+    const count = 3_000
+    const ofTen = count / 10
+    expect(await burst('powertools', count, count + workers)).toEqual({
       answered: count,
       handlers: count,
       faults: ofTen,
@@ -67,6 +69,7 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
       children: count - ofTen,
       sdk: count - ofTen,
       http: count - ofTen,
+      https: count - ofTen,
       fetch: count - ofTen,
       nested: count - ofTen,
       lines: count * 3 - ofTen,
@@ -79,14 +82,17 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
 
   // The control: what the same burst leaves behind without us. It fails here when the packages have learned it themselves.
   test('every line is right without it, but hardly a trace, no cold start, and nothing of what was answered early', async () => {
-    const seen = await burst('powertools-official', count - ofTen)
+    const count = 1_000
+    const published = count * 0.9
+    const seen = await burst('powertools-official', count, published)
     expect(seen).toMatchObject({
       answered: count,
       lines: seen.allLines,
-      blobs: count - ofTen,
+      blobs: published,
       coldStarts: { metrics: 0, segments: 0, requests: 0 },
     })
     expect(seen.handlers).toBeLessThan(count / 2)
-    for (const kind of ['children', 'sdk', 'http', 'nested'] as const) expect(seen[kind]).toBeLessThan(count / 10)
+    for (const kind of ['children', 'sdk', 'http', 'https', 'nested'] as const)
+      expect(seen[kind]).toBeLessThan(count / 10)
   })
 })

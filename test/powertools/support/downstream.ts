@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import http from 'node:http'
+import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { makeCertificate } from '../../../examples/backend/certificate.ts'
 
 /** One call that a request of the function made: who made it, and the trace it said it belongs to. */
 export interface DownstreamCall {
@@ -11,24 +13,34 @@ export interface DownstreamCall {
   readonly parent: string | undefined
 }
 
-/** What a function calls over HTTP: `/kind/order`, or the backend behind it with the order as a parameter's name. */
+const portOf = (server: http.Server): number => (server.address() as AddressInfo).port
+
+/** What a function calls over HTTP, with TLS or without: `/kind/order`, or the backend behind it with the order as a parameter's name. */
 export class Downstream {
   readonly calls: DownstreamCall[] = []
-  readonly #server: http.Server
+  readonly url: string
+  readonly secureUrl: string
+  /** What a caller of `secureUrl` has to trust. */
+  readonly certificate: string
+  readonly #servers: readonly http.Server[]
 
-  constructor(server: http.Server, backend: string) {
-    this.#server = server
-    server.on('request', (message, response) => void this.#serve(message, response, backend))
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  constructor(plain: http.Server, secure: https.Server, certificate: string, backend: string) {
+    this.url = `http://127.0.0.1:${portOf(plain)}`
+    this.secureUrl = `https://127.0.0.1:${portOf(secure)}`
+    this.certificate = certificate
+    this.#servers = [plain, secure]
+    for (const server of this.#servers)
+      server.on('request', (message, response) => void this.#serve(message, response, backend))
   }
 
   async stop(): Promise<void> {
-    this.#server.close()
-    this.#server.closeAllConnections()
-    await once(this.#server, 'close')
+    await Promise.all(
+      this.#servers.map((server) => {
+        server.close()
+        server.closeAllConnections()
+        return once(server, 'close')
+      }),
+    )
   }
 
   async #serve(message: http.IncomingMessage, response: http.ServerResponse, backend: string): Promise<void> {
@@ -51,7 +63,9 @@ export class Downstream {
 }
 
 export const startDownstream = async (backend: string): Promise<Downstream> => {
-  const server = http.createServer({ keepAliveTimeout: 60_000 }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return new Downstream(server, backend)
+  const { key, certificate } = makeCertificate()
+  const plain = http.createServer({ keepAliveTimeout: 60_000 })
+  const secure = https.createServer({ keepAliveTimeout: 60_000, key, cert: certificate })
+  await Promise.all([plain, secure].map((server) => once(server.listen(0, '127.0.0.1'), 'listening')))
+  return new Downstream(plain, secure, certificate, backend)
 }

@@ -27,7 +27,12 @@ interface Seen {
   readonly results: readonly InvocationResult[]
   readonly documents: readonly Document[]
   readonly calls: readonly DownstreamCall[]
-  readonly lines: readonly Record<string, unknown>[]
+  readonly lines: readonly Blob[]
+}
+
+/** A line in JSON: if it has metrics, in CloudWatch's embedded metric format. */
+interface Blob extends Readonly<Record<string, unknown>> {
+  readonly _aws?: { readonly CloudWatchMetrics: readonly { readonly Dimensions: readonly (readonly string[])[] }[] }
 }
 
 /** How much of what a burst left behind is right. */
@@ -51,6 +56,10 @@ export const observe = ({ orders, results, documents, calls, lines }: Seen) => {
     }).length
   const logged = lines.filter((line) => 'function_request_id' in line)
   const blobs = lines.filter((line) => '_aws' in line)
+  const isOwnBlob = (blob: Blob): boolean =>
+    blob['handled'] === 1 &&
+    blob._aws?.CloudWatchMetrics[0]?.Dimensions[0]?.includes('order') === true &&
+    byOrder.get(String(blob['order']))?.result?.requestId === blob['request']
   return {
     answered: results.filter((result, index) => (result.status === 'ok') === (orders[index]?.kind !== 'fail')).length,
     handlers: orders.filter(({ order, root, parent }) => {
@@ -67,6 +76,7 @@ export const observe = ({ orders, results, documents, calls, lines }: Seen) => {
     children: orders.filter((order) => isUnder(childOf.get(order.order), handlerOf.get(order.order), order)).length,
     sdk: rightCalls('sdk', handlerOf),
     http: rightCalls('http', handlerOf),
+    https: rightCalls('https', handlerOf),
     fetch: rightCalls('fetch', handlerOf),
     nested: rightCalls('nested', childOf),
     lines: logged.filter((line) => {
@@ -76,7 +86,7 @@ export const observe = ({ orders, results, documents, calls, lines }: Seen) => {
       return line['message'] === 'arrived' ? !('order' in line) : isOwn
     }).length,
     allLines: logged.length,
-    blobs: new Set(blobs.filter((blob) => blob['handled'] === 1).map((blob) => blob['order'])).size,
+    blobs: new Set(blobs.filter(isOwnBlob).map((blob) => blob['order'])).size,
     allBlobs: blobs.filter((blob) => 'handled' in blob).length,
     coldStarts: {
       metrics: blobs.filter((blob) => blob['ColdStart'] === 1).length,
