@@ -29,6 +29,10 @@ const passwordOf = (value: unknown): string | undefined => {
   return typeof password === 'string' ? password : undefined
 }
 
+/** A credential as a login; without a name it is that of the driver's configuration. */
+export const loginOf = (credential: Credential): Login =>
+  typeof credential === 'string' ? { password: credential } : credential
+
 /** The credentials of one database, asked for each physical connection. */
 export class CredentialStore {
   readonly #factory: string

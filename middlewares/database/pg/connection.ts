@@ -2,25 +2,19 @@ import { isIP, type Socket } from 'node:net'
 import type pg from 'pg'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
-import type { Credential, CredentialStore } from '../credentials.ts'
+import { type Credential, loginOf } from '../credentials.ts'
 import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
+import { jittered } from '../pool/lifetime.ts'
+import type { DriverSettings } from '../pool/pool-options.ts'
+import type { Trace } from '../pool/trace.ts'
 import { sendCancelRequest } from './cancel.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
 import { LeasedClient } from './leased-client.ts'
 import { ReportedSettings } from './reported-settings.ts'
-import { resetSession, type Trace, traceOf } from './session.ts'
+import { resetSession, traceOf } from './session.ts'
 
 /** What every connection of one pool is opened with. */
-export interface ConnectionSettings {
-  readonly name: string
-  readonly config: pg.PoolConfig
-  readonly credentials: CredentialStore | undefined
-  /** Milliseconds. */
-  readonly connectTimeout: number
-  /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */
-  readonly maxLifetime: number
-  /** Whether to note what queries leave in the session. */
-  readonly traces: boolean
+export interface ConnectionSettings extends DriverSettings<pg.PoolConfig> {
   /** The connections that are open. */
   readonly open: Set<PgConnection>
 }
@@ -41,9 +35,6 @@ interface Undeclared {
   readonly secretKey: number
   readonly processID: number
 }
-
-/** Lifetimes from three quarters to the whole, so that connections opened together don't end together. */
-const jittered = (lifetime: number): number => lifetime * (0.75 + Math.random() / 4)
 
 /**
  * The class of a pool's connections. Everything that watches a connection is attached once in its life: a lease costs
@@ -193,7 +184,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     }
 
     #use(credential: Credential): void {
-      const { username, password } = typeof credential === 'string' ? { password: credential } : credential
+      const { username, password } = loginOf(credential)
       this.password = password
       if (username === undefined) return
       this.user = username

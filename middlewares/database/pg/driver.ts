@@ -1,34 +1,22 @@
 import type pg from 'pg'
-import type { CredentialStore } from '../credentials.ts'
 import { loadDriver } from '../load-driver.ts'
 import { doneWithin } from '../pool/bounded.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
+import type { DriverSettings } from '../pool/pool-options.ts'
 import { connectionClass, type PgConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
 
 /** The last milliseconds of a close go to ending what the server still runs. */
 const cancelBound = 50
 
-/** What a pool of node-postgres is made with. */
-export interface PgDriverSettings {
-  readonly name: string
-  readonly share: number
-  readonly config: pg.PoolConfig
-  readonly credentials: CredentialStore | undefined
-  readonly connectTimeout: number
-  readonly maxLifetime: number
-  readonly traces: boolean
-  readonly onError: (error: Error) => void
-}
-
 /** Speaks to node-postgres. */
 export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   readonly name: string
-  readonly #settings: PgDriverSettings
+  readonly #settings: DriverSettings<pg.PoolConfig>
   readonly #open = new Set<PgConnection>()
   readonly #loading: Promise<typeof pg>
 
-  constructor(settings: PgDriverSettings) {
+  constructor(settings: DriverSettings<pg.PoolConfig>) {
     this.name = settings.name
     this.#settings = settings
     // At once, not at the first request, whose time it would take.
@@ -41,13 +29,7 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     const driver = await this.#loading
     const Client = connectionClass(driver, { ...this.#settings, open: this.#open })
     const pool = new driver.Pool({ allowExitOnIdle: true, ...config, max: share, Client })
-    pool.on('error', (error) => {
-      try {
-        onError(error)
-      } catch {
-        // Thrown on, it would end the worker.
-      }
-    })
+    pool.on('error', onError)
     return pool
   }
 

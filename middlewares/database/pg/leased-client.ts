@@ -1,9 +1,9 @@
-import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Borrower, endedError } from '../pool/driver.ts'
+import { inContext } from '../pool/in-context.ts'
+import { QuietEmitter } from '../pool/quiet-emitter.ts'
 import type { PgConnection } from './connection.ts'
-import { QuietEmitter } from './quiet-emitter.ts'
 
 interface Submittable extends EventEmitter {
   handleError?: (error: Error, connection: unknown) => void
@@ -154,10 +154,6 @@ export class LeasedClient extends QuietEmitter {
     return refused
   }
 }
-
-/** A connection calls back in nobody's async context: a callback is to be called in that of whoever gave it. */
-const inContext = (part: unknown): unknown =>
-  typeof part === 'function' ? AsyncResource.bind(part as (...args: unknown[]) => unknown) : part
 
 const isSubmittable = (query: unknown): query is Submittable =>
   typeof query === 'object' && query !== null && 'submit' in query && typeof query.submit === 'function'

@@ -1,5 +1,6 @@
-/** What a statement may leave behind in its session: nothing, what a reset takes away, or what only its end does. */
-export type Trace = 'none' | 'resettable' | 'lasting'
+import { type Trace, traces } from '../pool/trace.ts'
+
+export type { Trace }
 
 // A statement's first words come after the text's begin or a semicolon, white space and comments.
 const start = String.raw`(?:^|;)(?:\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*`
@@ -17,24 +18,11 @@ const classify = (text: string): Trace => {
   return startsResettable.test(text) || containsResettable.test(text) ? 'resettable' : 'none'
 }
 
-const longestKept = 4_096
-const mostKept = 1_000
-const kept = new Map<string, Trace>()
-
 /**
  * What a text may leave behind, going by its words. It can't see what a function does that the text calls: where
  * functions of one's own change the session, the reset has to be `'always'`.
  */
-export const traceOf = (text: string): Trace => {
-  const known = kept.get(text)
-  if (known !== undefined) return known
-  const trace = classify(text)
-  if (text.length <= longestKept) {
-    if (kept.size >= mostKept) kept.clear()
-    kept.set(text, trace)
-  }
-  return trace
-}
+export const traceOf: (text: string) => Trace = traces(classify)
 
 /**
  * What `DISCARD ALL` does without its `DEALLOCATE ALL`, which would take from node-postgres the named statements it
