@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
 import { createContext } from 'middy-managed-instances/testing'
+import { workspace } from 'middy-managed-instances/workspace'
 import { type Daemon, startDaemon } from './support/daemon.ts'
 import { takeConsole, takeWarnings } from './support/invocation.ts'
 import { Logger, Metrics, MetricUnit, powertools, Tracer } from './support/packages.ts'
@@ -68,5 +69,26 @@ describe.each([
     ])
     expect(segments[2]?.fault).toBeUndefined()
     expect(warnings()).toEqual([])
+  })
+
+  test('what a request has used is in its metrics and its segment, whose annotations and metadata are as ever', async () => {
+    const tracer = new Tracer({ captureHTTPsRequests: false })
+    tracer.provider.setDaemonAddress(daemon.address)
+    const metrics = new Metrics({ namespace: 'shop' })
+    const handler = create()
+      .use(powertools({ tracer, metrics, resources: true }))
+      .use(workspace())
+      .handler(async ({ kind }, { workspace }) => {
+        await workspace.write('kind', kind)
+        return kind
+      })
+    expect(await handler({ kind: 'bytes' }, createContext() as never)).toBe('bytes')
+    expect(output.blobs()).toMatchObject([{ WorkspaceBytes: 5 }])
+    const [segment] = (await daemon.receive(daemon.documents.length + 1)).slice(-1)
+    expect(segment?.annotations).toMatchObject({ ColdStart: expect.any(Boolean), Service: 'service_undefined' })
+    expect(segment?.metadata).toEqual({
+      service_undefined: { 'index.handler response': 'bytes' },
+      resources: { WorkspaceBytes: 5 },
+    })
   })
 })

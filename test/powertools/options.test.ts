@@ -35,6 +35,7 @@ const wrong: [string, unknown, string][] = [
   ['resetKeys', 1, 'true or false, received 1'],
   ['correlationIdPath', '', "a non-empty string without NUL, received ''"],
   ['captureResponse', 0, 'true or false, received 0'],
+  ['resources', 'yes', "true or false, received 'yes'"],
   ['throwOnEmptyMetrics', 'true', "true or false, received 'true'"],
   ['defaultDimensions', ['a'], "an object of strings, received [ 'a' ]"],
   ['defaultDimensions', { a: 1 }, 'an object of strings, received { a: 1 }'],
@@ -76,12 +77,19 @@ describe('powertools()', () => {
     )
   })
 
+  test('refuses resources where neither metrics nor a tracer could take what they record', () => {
+    expect(() => make({ logger: utilities.logger, resources: true })).toThrow(
+      'powertools(): option "resources" must be left out where neither metrics nor a tracer is given, received true.',
+    )
+  })
+
   test('takes any subset, several instances, undefined, and every option', () => {
     const { logger, tracer, metrics } = utilities
     for (const subset of [{ logger }, { tracer }, { metrics }, { logger, metrics }, { tracer, logger: undefined }])
       expect(() => make(subset)).not.toThrow()
     const options = { logEvent: undefined, resetKeys: false, flushBufferOnUncaughtError: true, correlationIdPath: 'a' }
     const rest = { captureResponse: false, throwOnEmptyMetrics: true, defaultDimensions: { stage: 'test' } }
+    for (const subset of [{ tracer }, { metrics }]) expect(() => make({ ...subset, resources: true })).not.toThrow()
     const several = { logger: [logger, new Logger()], metrics: [metrics, new Metrics()], tracer }
     expect(() => make({ ...several, ...options, ...rest, captureColdStartMetric: true })).not.toThrow()
   })

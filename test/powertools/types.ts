@@ -20,7 +20,7 @@ expectTrue<Equal<ReturnType<typeof powertools>, MiddlewareObj<unknown, unknown, 
 
 // The event and what other middlewares add reach the handler, in either order.
 middy<{ id: string }, string>(managed())
-  .use(powertools({ logger, tracer, metrics, defaultDimensions: { stage: 'test' } }))
+  .use(powertools({ logger, tracer, metrics, defaultDimensions: { stage: 'test' }, resources: true }))
   .use(workspace())
   .handler(async ({ id }, { workspace, awsRequestId }, { signal }) => {
     expectTrue<Equal<typeof workspace, Workspace>>()
@@ -44,5 +44,7 @@ powertools({ logger: console })
 powertools({ tracer: [tracer] })
 // @ts-expect-error: unknown
 powertools({ logger, clearState: true })
+// @ts-expect-error: a boolean is asked for
+powertools({ metrics, resources: ['workspace'] })
 // @ts-expect-error: a string is asked for
 powertools({ metrics, defaultDimensions: { stage: 1 } })
