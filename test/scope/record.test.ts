@@ -117,12 +117,17 @@ describe.each<[string, Create]>([
     const inner = createInner()
       .use(recording(2))
       .handler(async () => ({ statusCode: 200 }))
-    inner.before((request) => scopeOf(request)?.onRecord(({ value }) => heardInside.push(value)))
+    const recordingInside: unknown[] = []
+    inner.before((request) => {
+      recordingInside.push(scopeOf(request)?.recording)
+      scopeOf(request)?.onRecord(({ value }) => heardInside.push(value))
+    })
     const outer = underManaged().use(listening(heardOutside)).use(recording(1))
     outer.handler(httpRouter([{ method: 'GET', path: '/inner', handler: inner as never }]) as never)
 
     await outer({ httpMethod: 'GET', path: '/inner' }, contextFor(60_000))
 
+    expect(recordingInside).toEqual([true])
     expect(heardInside).toEqual([2])
     expect(heardOutside).toEqual([2, 1])
   })
