@@ -1,0 +1,1 @@
+export { type PostgresConfig, type PostgresJsOptions, postgresJs } from './postgres/postgres-js.ts'

@@ -1,0 +1,292 @@
+import type postgres from 'postgres'
+import { outsideRequests } from '../../../src/scope/outside-requests.ts'
+import type { Ending } from '../../../src/scope/scope.ts'
+import type { Credential, CredentialStore } from '../credentials.ts'
+import { isAuthenticationFailure } from '../pg/diagnosis.ts'
+import { ReportedSettings } from '../pg/reported-settings.ts'
+import { resetSession, type Trace, traceOf } from '../pg/session.ts'
+import { doneWithin } from '../pool/bounded.ts'
+import { type ConnectionState, endedError, type PoolConnection } from '../pool/driver.ts'
+import { followQuery, primitivesOf, type Query, type QueryPrimitives, silence } from './query.ts'
+import { Transaction } from './transaction.ts'
+
+/** What every connection of one worker is opened with. */
+export interface ConnectionSettings {
+  readonly name: string
+  readonly driver: typeof postgres
+  /** What postgres.js has made of the configuration: all connections share its types. */
+  readonly options: postgres.Sql['options']
+  readonly credentials: CredentialStore | undefined
+  /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */
+  readonly maxLifetime: number
+  /** Whether to note what queries leave in the session. */
+  readonly traces: boolean
+}
+
+/** What becomes of a connection. */
+interface Owner {
+  /** It comes back from a request. */
+  take(connection: PostgresConnection, fate: 'keep' | 'destroy'): void
+  /** It was lost, or has ended. */
+  lost(connection: PostgresConnection, idle: boolean): void
+}
+
+/** Who hears what the server notifies a session of. */
+export interface Audience {
+  notify(channel: string, payload: string): void
+  lost(): void
+}
+
+const endBound = 1_000
+const startsTransaction = /(?:^|;)\s*start\s+transaction\b/i
+
+/** Lifetimes from three quarters to the whole, so that connections opened together don't end together. */
+const jittered = (lifetime: number): number => lifetime * (0.75 + Math.random() / 4)
+
+/**
+ * One physical connection: a `postgres()` of its own that never has another. In a pool of postgres.js queries of
+ * several requests share a connection at the same time, and cancelling or ending one would hit the others.
+ */
+export class PostgresConnection implements PoolConnection<PostgresConnection> {
+  readonly #name: string
+  readonly #owner: Owner
+  readonly #traces: boolean
+  readonly #sql: postgres.Sql
+  readonly #primitives: QueryPrimitives
+  readonly #settings = new ReportedSettings()
+  readonly #expires: number
+  readonly #running = new Set<Query>()
+  #state: 'idle' | 'lent' | 'ending' | 'lost' = 'lent'
+  #trace: Trace = 'none'
+  #cancelling = 0
+  #transaction: Transaction | undefined
+  #leftTransaction = false
+  #quiet: PromiseWithResolvers<void> | undefined
+  readonly #ended = Promise.withResolvers<void>()
+  #audience: Audience | undefined
+
+  private constructor(settings: ConnectionSettings, login: object, owner: Owner) {
+    const { name, driver, options, maxLifetime, traces } = settings
+    this.#name = name
+    this.#owner = owner
+    this.#traces = traces
+    this.#expires = performance.now() + jittered(maxLifetime)
+    this.#sql = driver({
+      ...options,
+      ...login,
+      // One, in a way that postgres.js does not take for its `max: 1`, with which it lets BEGIN through.
+      max: '1' as unknown as number,
+      parameters: {},
+      onclose: () => this.#lose(),
+      onparameter: (parameter: string, value: string) => this.#settings.note(parameter, value),
+      onnotify: (channel: string, payload: string) => this.#audience?.notify(channel, payload),
+    } as object)
+    this.#primitives = primitivesOf(this.#sql)
+  }
+
+  /** Opens a connection, with credentials asked for it. */
+  static async open(settings: ConnectionSettings, owner: Owner): Promise<PostgresConnection> {
+    const credential = await settings.credentials?.get()
+    const connection = new PostgresConnection(settings, loginOf(credential), owner)
+    try {
+      await connection.#sql.unsafe('')
+    } catch (error) {
+      if (credential !== undefined && isAuthenticationFailure(error)) settings.credentials?.refuse(credential)
+      connection.destroy()
+      throw error
+    }
+    connection.#settings.begin()
+    return connection
+  }
+
+  get state(): ConnectionState {
+    if (this.#isGone) return 'broken'
+    if (this.#running.size > 0 || this.#cancelling > 0) return 'busy'
+    if (this.#transaction !== undefined || this.#leftTransaction) return 'transaction'
+    if (this.#trace === 'lasting') return 'broken'
+    return this.#trace === 'none' && !this.#settings.changed ? 'clean' : 'dirty'
+  }
+
+  get isExpired(): boolean {
+    return performance.now() > this.#expires
+  }
+
+  /** Resolves when its socket is closed. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  /** Runs a query; calls `done` when it has left the connection. */
+  run(query: Query, done?: () => void): void {
+    this.follow(query, done)
+    this.#primitives.send(query)
+  }
+
+  /** Counts a query as running here until it has ended. */
+  follow(query: Query, done?: () => void): void {
+    this.#running.add(query)
+    followQuery(query, (error) => {
+      this.#running.delete(query)
+      this.#note(query.string ?? '', error)
+      this.#calm()
+      done?.()
+    })
+  }
+
+  /** A query of the driver's own making. */
+  ask(text: string): Promise<postgres.RowList<postgres.Row[]>> {
+    return this.#sql.unsafe(text).execute()
+  }
+
+  /** Has somebody hear of notifications, or nobody any more; what was listened to goes with the next reset. */
+  listen(audience: Audience | undefined): void {
+    this.#audience = audience
+    this.#leave('resettable')
+  }
+
+  /** Why nothing can be sent any more. */
+  get loss(): Error | undefined {
+    if (!this.#isGone) return undefined
+    const message = `${this.#name}: the connection of this transaction is lost, and the transaction with it.`
+    return Object.assign(new Error(message), { code: 'CONNECTION_CLOSED' })
+  }
+
+  /** Runs a transaction of postgres.js. */
+  async begin<R>(
+    options: string,
+    work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
+  ): Promise<unknown> {
+    const transaction = new Transaction(() => this.#isGone)
+    this.#transaction = transaction
+    try {
+      return await transaction.run(this.#sql, options, work)
+    } finally {
+      this.#transaction = undefined
+      transaction.revoke(endedError(this.#name, 'a query of an ended transaction', undefined))
+      this.#calm()
+    }
+  }
+
+  lend(): PostgresConnection {
+    this.#state = 'lent'
+    return this
+  }
+
+  revoke(ending: Ending | undefined): void {
+    for (const query of this.#running) silence(query)
+    this.#transaction?.revoke(endedError(this.#name, 'a transaction', ending))
+  }
+
+  settled(): Promise<void> {
+    if (this.state !== 'busy') return Promise.resolve()
+    this.#quiet ??= Promise.withResolvers()
+    return this.#quiet.promise
+  }
+
+  async cancel(): Promise<void> {
+    await Promise.all(Array.from(this.#running, (query) => this.cancelQuery(query)))
+  }
+
+  /** Has the server end one query. The connection is busy until no late cancellation can meet the next one. */
+  async cancelQuery(query: Query): Promise<void> {
+    // Between two steps of a cursor there is nothing to cancel, and the next step is up to who reads it.
+    if (query.cursorRows !== undefined) throw new Error('A cursor is open.')
+    this.#cancelling += 1
+    const settled = new Promise<void>((resolve) => {
+      Promise.prototype.then.call(query, undefined, (error: { code?: unknown }) => {
+        if (error.code === '57014') resolve()
+      })
+    })
+    try {
+      // Over TLS postgres.js does not see its cancellation through; that the query has failed of it is as good.
+      await Promise.race([this.#primitives.cancel(query), settled])
+    } finally {
+      this.#cancelling -= 1
+      this.#calm()
+    }
+  }
+
+  /** What `query.cancel()` of a request comes to. */
+  async cancelForUser(query: Query): Promise<void> {
+    try {
+      await this.cancelQuery(query)
+    } catch {
+      this.destroy()
+    }
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#transaction !== undefined) return this.#transaction.abandon()
+    await this.ask('ROLLBACK')
+    this.#leftTransaction = false
+  }
+
+  async reset(): Promise<void> {
+    await this.ask(resetSession)
+    this.#trace = 'none'
+  }
+
+  checkIn(fate: 'keep' | 'destroy'): void {
+    if (this.#state === 'lent') this.#state = 'idle'
+    this.#owner.take(this, fate)
+  }
+
+  /** Ends it when nothing runs on it any more. */
+  end(): Promise<void> {
+    if (this.#state === 'idle') this.#state = 'ending'
+    this.#sql.end().catch(() => {})
+    return this.ended
+  }
+
+  /** Breaks it off. */
+  destroy(): void {
+    if (this.#isGone) return
+    this.#state = 'ending'
+    this.#sql.end({ timeout: 0 }).catch(() => {})
+    // A socket whose other end is gone never says so.
+    void doneWithin(endBound, this.ended).then((inTime) => inTime || this.#lose())
+  }
+
+  get #isGone(): boolean {
+    return this.#state === 'ending' || this.#state === 'lost'
+  }
+
+  #note(text: string, error: unknown): void {
+    // Either leaves a transaction open on the server.
+    if ((error as { code?: unknown } | undefined)?.code === 'UNSAFE_TRANSACTION') this.#leftTransaction = true
+    else if (this.#transaction === undefined && startsTransaction.test(text)) this.#leftTransaction = true
+    if (!this.#traces) return
+    this.#leave(traceOf(text))
+  }
+
+  #leave(trace: Trace): void {
+    if (this.#trace === 'none' || trace === 'lasting') this.#trace = trace
+  }
+
+  #calm(): void {
+    if (this.#quiet === undefined || this.state === 'busy') return
+    this.#quiet.resolve()
+    this.#quiet = undefined
+  }
+
+  #lose(): void {
+    if (this.#state === 'lost') return
+    const idle = this.#state === 'idle'
+    this.#state = 'lost'
+    this.#ended.resolve()
+    this.#calm()
+    this.#owner.lost(this, idle)
+    this.#audience?.lost()
+  }
+}
+
+/** Opens a connection in nobody's async context: it goes on to other requests. */
+export const openConnection = (settings: ConnectionSettings, owner: Owner): Promise<PostgresConnection> =>
+  outsideRequests(() => PostgresConnection.open(settings, owner))
+
+const loginOf = (credential: Credential | undefined): object => {
+  if (credential === undefined) return {}
+  if (typeof credential === 'string') return { pass: credential }
+  const { username, password } = credential
+  return username === undefined ? { pass: password } : { user: username, pass: password }
+}

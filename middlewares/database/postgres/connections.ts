@@ -1,0 +1,100 @@
+import type postgres from 'postgres'
+import { doneWithin } from '../pool/bounded.ts'
+import { type ConnectionSettings, openConnection, type PostgresConnection } from './connection.ts'
+
+type CheckedOut = (error: unknown, connection?: PostgresConnection) => void
+
+/** The last milliseconds of a close go to ending what the server still runs. */
+const cancelBound = 50
+
+/** What the connections of one worker are made with. */
+export interface ConnectionsSettings extends ConnectionSettings {
+  readonly share: number
+  readonly onError: (error: Error) => void
+}
+
+/** The connections of one worker: those that are idle, and who waits for one. */
+export class Connections {
+  /** Makes queries and their parts, and never connects. */
+  readonly root: postgres.Sql
+  readonly #settings: ConnectionsSettings
+  readonly #open = new Set<PostgresConnection>()
+  readonly #idle: PostgresConnection[] = []
+  readonly #waiting: CheckedOut[] = []
+  #opening = 0
+  #serving = false
+  #closing = false
+
+  constructor(root: postgres.Sql, settings: ConnectionsSettings) {
+    this.root = root
+    this.#settings = settings
+  }
+
+  checkOut(done: CheckedOut): void {
+    this.#waiting.push(done)
+    this.#serve()
+  }
+
+  take(connection: PostgresConnection, fate: 'keep' | 'destroy'): void {
+    if (!this.#open.has(connection)) return
+    if (fate === 'destroy' || connection.state === 'broken') connection.destroy()
+    else if (connection.isExpired || this.#closing) void connection.end()
+    else this.#idle.push(connection)
+    this.#serve()
+  }
+
+  lost(connection: PostgresConnection, idle: boolean): void {
+    this.#open.delete(connection)
+    const index = this.#idle.indexOf(connection)
+    if (index !== -1) this.#idle.splice(index, 1)
+    if (idle && !this.#settings.options.idle_timeout) this.#report()
+    this.#serve()
+  }
+
+  /** Ends all gracefully until the deadline, then at once. */
+  async close(deadline: number): Promise<void> {
+    this.#closing = true
+    const ended = Promise.all(Array.from(this.#open, (connection) => connection.end()))
+    if (await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended)) return
+    const left = [...this.#open]
+    await doneWithin(cancelBound, Promise.allSettled(left.map((connection) => connection.cancel())))
+    for (const connection of left) connection.destroy()
+  }
+
+  #serve(): void {
+    // Who has waited for too long gives a connection back at once, which leads here again.
+    if (this.#serving) return
+    this.#serving = true
+    while (this.#waiting.length > 0) {
+      const connection = this.#idle.pop()
+      if (connection !== undefined) this.#waiting.shift()?.(undefined, connection)
+      else if (this.#open.size + this.#opening < this.#settings.share) this.#openFor(this.#waiting.shift())
+      else break
+    }
+    this.#serving = false
+  }
+
+  #openFor(done: CheckedOut | undefined): void {
+    this.#opening += 1
+    openConnection(this.#settings, this).then(
+      (connection) => {
+        this.#opening -= 1
+        this.#open.add(connection)
+        done?.(undefined, connection)
+      },
+      (error) => {
+        this.#opening -= 1
+        done?.(error)
+        this.#serve()
+      },
+    )
+  }
+
+  #report(): void {
+    try {
+      this.#settings.onError(new Error('the server has closed it'))
+    } catch {
+      // Thrown on, it would end the worker.
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { diagnose as diagnoseServer } from '../pg/diagnosis.ts'
+import type { ConnectProblem } from '../pool/driver.ts'
+
+/** What postgres.js calls by names of its own. */
+const systemCodes: Readonly<Record<string, string>> = {
+  CONNECT_TIMEOUT: 'ETIMEDOUT',
+  CONNECTION_CLOSED: 'ECONNRESET',
+  CONNECTION_DESTROYED: 'ECONNRESET',
+  CONNECTION_ENDED: 'ECONNRESET',
+}
+
+const noTls = /before secure TLS connection/
+
+/** What a failed attempt to connect means, and what to do. */
+export const diagnose = (error: unknown): ConnectProblem => {
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  if (noTls.test(message))
+    return {
+      kind: 'permanent',
+      remedy: 'The server hangs up on TLS: take ssl out of config, or switch it on on the server.',
+    }
+  const systemCode = systemCodes[code]
+  return diagnoseServer(systemCode === undefined ? error : { code: systemCode, message })
+}

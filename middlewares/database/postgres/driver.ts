@@ -1,0 +1,80 @@
+import type postgres from 'postgres'
+import type { CredentialStore } from '../credentials.ts'
+import { loadDriver } from '../load-driver.ts'
+import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
+import type { PostgresConnection } from './connection.ts'
+import { Connections } from './connections.ts'
+import { diagnose } from './diagnosis.ts'
+
+/** What connections of postgres.js are made with. */
+export interface PostgresDriverSettings {
+  readonly name: string
+  readonly share: number
+  readonly config: postgres.Options<Record<string, postgres.PostgresType>>
+  readonly credentials: CredentialStore | undefined
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  /** Milliseconds. */
+  readonly maxLifetime: number
+  readonly traces: boolean
+  readonly onError: (error: Error) => void
+}
+
+/** Speaks to postgres.js. */
+export class PostgresDriver implements PoolDriver<Connections, PostgresConnection> {
+  readonly name: string
+  readonly #settings: PostgresDriverSettings
+  readonly #loading: Promise<typeof postgres>
+
+  constructor(settings: PostgresDriverSettings) {
+    this.name = settings.name
+    this.#settings = settings
+    // At once, not at the first request, whose time it would take.
+    this.#loading = loadDriver(settings.name, 'postgres', async () => (await import('postgres')).default)
+    this.#loading.catch(() => {})
+  }
+
+  async open(): Promise<Connections> {
+    const driver = await this.#loading
+    const { config, connectTimeout, ...settings } = this.#settings
+    const seconds = connectTimeout / 1_000
+    const root = driver({
+      ...config,
+      max: 1,
+      max_lifetime: null,
+      connect_timeout: seconds,
+      onclose: undefined,
+    } as object)
+    return new Connections(root, { ...settings, driver, options: root.options })
+  }
+
+  checkOut(
+    connections: Connections,
+    done: (error: unknown, connection?: PoolConnection<PostgresConnection>) => void,
+  ): void {
+    connections.checkOut(done)
+  }
+
+  diagnose(error: unknown): ConnectProblem {
+    return diagnose(error)
+  }
+
+  get credentialsCanChange(): boolean {
+    return this.#settings.credentials?.canChange ?? false
+  }
+
+  maxConnections(connections: Connections): Promise<number> {
+    return new Promise((resolve, reject) => {
+      connections.checkOut((error, connection) => {
+        if (connection === undefined) return reject(error)
+        const asked = connection.ask('SHOW max_connections')
+        const done = (): void => connection.checkIn('keep')
+        asked.then(([row]) => resolve(Number(row?.['max_connections'])), reject).then(done)
+      })
+    })
+  }
+
+  close(connections: Connections, deadline: number): Promise<void> {
+    return connections.close(deadline)
+  }
+}

@@ -1,0 +1,90 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { Lease } from '../../../src/database-adapter.ts'
+import type { PostgresConnection } from './connection.ts'
+
+type Listener = (payload: string) => void
+
+/** That a request listens, until `unlisten()`, which never rejects. */
+export interface Subscription {
+  readonly state: unknown
+  readonly unlisten: () => Promise<void>
+}
+
+const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`
+
+/** The channels the requests of one worker listen to: over one of its connections, lent while there is any. */
+export class Listening {
+  readonly #lend: () => Promise<Lease<PostgresConnection>>
+  readonly #onError: (error: unknown) => void
+  readonly #channels = new Map<string, Set<Listener>>()
+  #lending: Promise<Lease<PostgresConnection>> | undefined
+
+  constructor(lend: () => Promise<Lease<PostgresConnection>>, onError: (error: unknown) => void) {
+    this.#lend = lend
+    this.#onError = onError
+  }
+
+  async listen(channel: string, listener: Listener): Promise<Subscription> {
+    const bound = AsyncResource.bind(listener)
+    const listeners = this.#channels.get(channel) ?? new Set()
+    this.#channels.set(channel, listeners.add(bound))
+    try {
+      const { client } = await this.#connected()
+      const { state } = await client.ask(`LISTEN ${quoted(channel)}`)
+      return { state, unlisten: () => this.#unlisten(channel, bound) }
+    } catch (error) {
+      await this.#unlisten(channel, bound)
+      throw error
+    }
+  }
+
+  #connected(): Promise<Lease<PostgresConnection>> {
+    this.#lending ??= this.#connect().catch((error) => {
+      this.#lending = undefined
+      throw error
+    })
+    return this.#lending
+  }
+
+  async #connect(): Promise<Lease<PostgresConnection>> {
+    const lease = await this.#lend()
+    const connection = lease.client
+    connection.listen({
+      notify: (channel, payload) => this.#pass(channel, payload),
+      lost: () => {
+        this.#lending = undefined
+        void lease.end(undefined)
+        // What was sent meanwhile is gone; what comes from here on is heard again.
+        if (this.#channels.size > 0) this.#connected().catch(this.#onError)
+      },
+    })
+    await connection.ask(Array.from(this.#channels.keys(), (channel) => `LISTEN ${quoted(channel)}`).join(';'))
+    return lease
+  }
+
+  async #unlisten(channel: string, listener: Listener): Promise<void> {
+    const listeners = this.#channels.get(channel)
+    if (!listeners?.delete(listener) || listeners.size > 0) return
+    this.#channels.delete(channel)
+    const lease = await this.#lending?.catch(() => undefined)
+    if (lease === undefined) return
+    if (this.#channels.size === 0) await this.#release(lease)
+    else if (!this.#channels.has(channel)) await lease.client.ask(`UNLISTEN ${quoted(channel)}`).catch(() => {})
+  }
+
+  async #release(lease: Lease<PostgresConnection>): Promise<void> {
+    this.#lending = undefined
+    lease.client.listen(undefined)
+    await lease.end(undefined)
+  }
+
+  #pass(channel: string, payload: string): void {
+    for (const listener of this.#channels.get(channel) ?? []) {
+      try {
+        listener(payload)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { AsyncResource } from 'node:async_hooks'
+import { type Readable, Stream } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import type postgres from 'postgres'
+
+type Settle = (value: unknown) => void
+
+/** What a query of postgres.js is made of. It is the same for every version since 3.0, and not declared. */
+export interface Query extends Promise<unknown> {
+  /** Sends it, once it is awaited. */
+  handler: QueryHandler
+  /** What `cancel()` calls. */
+  canceller: ((query: Query) => Promise<void> | undefined) | null
+  resolve: Settle
+  reject: Settle
+  /** The text, once it has been sent. */
+  readonly string?: string
+  strings: readonly string[]
+  readonly cancelled: unknown
+  readonly cursorRows?: number
+  cursorFn?: (rows: unknown) => unknown
+  forEachFn?: (row: unknown) => unknown
+}
+
+export interface QueryHandler {
+  (query: Query): unknown
+  /** Whether queries note where they are made. */
+  debug?: unknown
+}
+
+/** How a `postgres()` of one connection sends a query and cancels it. */
+export interface QueryPrimitives {
+  readonly send: QueryHandler
+  readonly cancel: (query: Query) => Promise<void> | undefined
+}
+
+export const isQuery = (value: unknown): value is Query => value instanceof Promise
+
+/** @throws TypeError if this version of postgres.js is made differently. */
+export const primitivesOf = (sql: postgres.Sql): QueryPrimitives => {
+  const { handler, canceller } = sql.unsafe('') as unknown as Partial<Query>
+  if (typeof handler !== 'function' || typeof canceller !== 'function')
+    throw new TypeError(
+      'postgresJs(): this version of the package "postgres" is made differently. Install postgres@3.4.',
+    )
+  return { send: handler, cancel: canceller }
+}
+
+const ignore = (): void => {}
+
+/** Keeps the failure of something that nobody may be left to hear of from ending the worker. */
+export const silence = (work: Promise<unknown>): void => {
+  // Not its own catch(), which would send a query.
+  Promise.prototype.then.call(work, undefined, ignore)
+}
+
+/** postgres.js calls back in nobody's async context: a callback is to be called in that of whoever gave it. */
+export const bindCallbacks = (query: Query): void => {
+  if (query.forEachFn !== undefined) query.forEachFn = AsyncResource.bind(query.forEachFn)
+  if (query.cursorFn !== undefined) query.cursorFn = AsyncResource.bind(query.cursorFn)
+}
+
+/** Calls `done` once, when a query has ended and left its connection, with the error it failed with. */
+export const followQuery = (query: Query, done: (error: unknown) => void): void => {
+  let open = true
+  const end = (error?: unknown): void => {
+    if (!open) return
+    open = false
+    done(error)
+  }
+  const resolving = (settle: Settle) => (value: unknown) => {
+    settle(value)
+    if (!(value instanceof Stream)) return end()
+    // Of a COPY: it takes the connection until its stream has ended. Unheard, its error would end the worker.
+    value.on('error', ignore)
+    finished(value as Readable).then(() => end(), end)
+  }
+  const rejecting = (settle: Settle) => (error: unknown) => {
+    settle(error)
+    end(error)
+  }
+  query.resolve = resolving(query.resolve)
+  query.reject = rejecting(query.reject)
+  if (query.cursorRows === undefined) return
+  // A cursor that is iterated over is given new ones for each step.
+  let { resolve, reject } = query
+  Object.defineProperty(query, 'resolve', {
+    get: () => resolve,
+    set: (settle: Settle) => {
+      resolve = resolving(settle)
+    },
+  })
+  Object.defineProperty(query, 'reject', {
+    get: () => reject,
+    set: (settle: Settle) => {
+      reject = rejecting(settle)
+    },
+  })
+}
+
+/** Fails a query that may have nobody left to hear of it. */
+export const refuse = (query: Query, error: unknown): void => {
+  silence(query)
+  query.reject(error)
+}

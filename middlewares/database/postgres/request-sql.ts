@@ -1,0 +1,158 @@
+import type postgres from 'postgres'
+import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
+import type { Ending } from '../../../src/scope/scope.ts'
+import { endedError } from '../pool/driver.ts'
+import type { LeasedPool } from '../pool/leased-pool.ts'
+import type { PostgresConnection } from './connection.ts'
+import type { Connections } from './connections.ts'
+import type { Listening } from './listening.ts'
+import { bindCallbacks, primitivesOf, type Query, refuse, silence } from './query.ts'
+import { sqlOf } from './sql.ts'
+import { type TransactionWork, transactionSql } from './transaction-sql.ts'
+
+/** What all handles of one worker share. */
+export interface WorkerConnections {
+  readonly name: string
+  readonly pool: LeasedPool<Connections, PostgresConnection, PostgresConnection>
+  readonly listening: Listening
+}
+
+/** What one request does with the connections of its worker. Each query and each transaction has one while it runs. */
+export class RequestSql {
+  readonly sql: postgres.Sql
+  readonly #worker: WorkerConnections
+  readonly #root: postgres.Sql
+  readonly #request: LeaseRequest
+  readonly #leases = new Set<Lease<PostgresConnection>>()
+  readonly #restoring = new Set<Promise<void>>()
+  readonly #transactions = new Set<{ running: Promise<unknown> }>()
+  #connections: WeakMap<Query, PostgresConnection> | undefined
+  #subscriptions: Set<() => Promise<void>> | undefined
+  #ended: { readonly ending: Ending | undefined } | undefined
+
+  constructor(worker: WorkerConnections, root: postgres.Sql, request: LeaseRequest) {
+    this.#worker = worker
+    this.#root = root
+    this.#request = request
+    this.sql = this.#makeSql()
+  }
+
+  /** Ends what the request has running, and lets nothing more in. */
+  end(ending: Ending | undefined): Promise<void> | undefined {
+    if (this.#ended !== undefined) return undefined
+    this.#ended = { ending }
+    for (const unlisten of this.#subscriptions ?? []) void unlisten()
+    for (const { running } of this.#transactions) silence(running)
+    for (const lease of this.#leases) this.#end(lease, ending)
+    return this.#restoring.size === 0 ? undefined : Promise.all(this.#restoring).then(() => {})
+  }
+
+  #makeSql(): postgres.Sql {
+    const root = this.#root
+    const send = (query: Query): void => this.#send(query)
+    send.debug = root.options.debug
+    const cancel = (query: Query): Promise<void> | undefined => this.#cancel(query)
+    const giveBack = (): Promise<void> => this.#request.giveBack()
+    const unavailable = (use: string, remedy: string) => (): never => {
+      throw new TypeError(`${this.#worker.name}: sql.${use}() is not for a request's handle. ${remedy}`)
+    }
+    return sqlOf(
+      root,
+      { send, cancel },
+      {
+        PostgresError: root.PostgresError,
+        CLOSE: root.CLOSE,
+        END: root.END,
+        options: root.options,
+        parameters: root.parameters,
+        begin: (options: string | TransactionWork, work?: TransactionWork) =>
+          typeof options === 'string' ? this.#begin(options, work) : this.#begin('', options),
+        listen: (channel: string, listener: (payload: string) => void, onlisten?: () => void) =>
+          this.#listen(channel, listener, onlisten),
+        end: giveBack,
+        close: giveBack,
+        reserve: unavailable('reserve', 'What needs one connection for several queries goes into sql.begin().'),
+        subscribe: unavailable('subscribe', 'A subscription outlives requests: make a postgres() of your own for it.'),
+        largeObject: unavailable('largeObject', 'Call lo_open(), loread() and lowrite() of PostgreSQL in sql.begin().'),
+      },
+    ) as postgres.Sql
+  }
+
+  #send(query: Query): void {
+    bindCallbacks(query)
+    this.#lease('a query').then(
+      (lease) => {
+        if (query.cancelled) return this.#end(lease, undefined)
+        const connection = lease.client
+        this.#connections ??= new WeakMap()
+        this.#connections.set(query, connection)
+        connection.run(query, () => this.#end(lease, undefined))
+      },
+      (error) => {
+        if (this.#ended === undefined && !this.#request.signal.aborted) query.reject(error)
+        else refuse(query, error)
+      },
+    )
+  }
+
+  #cancel(query: Query): Promise<void> | undefined {
+    const connection = this.#connections?.get(query)
+    // One that is waiting is only marked and fails: that needs no connection.
+    return connection === undefined ? primitivesOf(this.#root).cancel(query) : connection.cancelForUser(query)
+  }
+
+  #begin(options: string, work: TransactionWork | undefined): Promise<unknown> {
+    if (typeof work !== 'function')
+      return Promise.reject(
+        new TypeError(`${this.#worker.name}: sql.begin() expects a callback, received ${typeof work}.`),
+      )
+    const transaction = { running: Promise.resolve() as Promise<unknown> }
+    transaction.running = this.#transact(options, work).finally(() => this.#transactions.delete(transaction))
+    if (this.#ended === undefined) this.#transactions.add(transaction)
+    else silence(transaction.running)
+    return transaction.running
+  }
+
+  async #transact(options: string, work: TransactionWork): Promise<unknown> {
+    const lease = await this.#lease('a transaction')
+    const connection = lease.client
+    try {
+      return await connection.begin(options, (sql, transaction) => work(transactionSql(connection, transaction, sql)))
+    } finally {
+      this.#end(lease, undefined)
+    }
+  }
+
+  async #listen(channel: string, listener: (payload: string) => void, onlisten?: () => void): Promise<unknown> {
+    this.#refuseIfEnded('listen()')
+    const { state, unlisten } = await this.#worker.listening.listen(channel, listener)
+    if (this.#ended !== undefined) void unlisten()
+    this.#refuseIfEnded('listen()')
+    this.#subscriptions ??= new Set()
+    this.#subscriptions.add(unlisten)
+    onlisten?.()
+    return { state, unlisten }
+  }
+
+  async #lease(use: string): Promise<Lease<PostgresConnection>> {
+    this.#refuseIfEnded(use)
+    const lease = await this.#worker.pool.acquire(this.#request)
+    if (this.#ended !== undefined) this.#end(lease, undefined)
+    this.#refuseIfEnded(use)
+    this.#leases.add(lease)
+    return lease
+  }
+
+  #end(lease: Lease<PostgresConnection>, ending: Ending | undefined): void {
+    this.#leases.delete(lease)
+    const restoring = lease.end(ending)
+    if (restoring === undefined) return
+    this.#restoring.add(restoring)
+    const restored = (): boolean => this.#restoring.delete(restoring)
+    restoring.then(restored, restored)
+  }
+
+  #refuseIfEnded(use: string): void {
+    if (this.#ended !== undefined) throw endedError(this.#worker.name, use, this.#ended.ending)
+  }
+}

@@ -1,0 +1,84 @@
+import type postgres from 'postgres'
+import { silence } from './query.ts'
+
+/** What postgres.js gets in place of a result it would act upon. */
+const never = new Promise<never>(() => {})
+
+/** One `begin()`, from its BEGIN until its COMMIT or ROLLBACK. */
+export class Transaction {
+  readonly #isLost: () => boolean
+  readonly #abandoned = Promise.withResolvers<never>()
+  #running: Promise<unknown> = never
+  #savepoints = 0
+  #ended: Error | undefined
+
+  constructor(isLost: () => boolean) {
+    this.#isLost = isLost
+    silence(this.#abandoned.promise)
+  }
+
+  /** Why it takes no more queries. */
+  get refusal(): Error | undefined {
+    return this.#ended
+  }
+
+  run<R>(
+    sql: postgres.Sql,
+    options: string,
+    work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
+  ): Promise<unknown> {
+    const running = sql.begin(options, (inner) =>
+      this.#guard(() => Promise.race([asOne(work(inner, this)), this.#abandoned.promise])),
+    )
+    this.#running = running
+    return running
+  }
+
+  async savepoint<R>(
+    outer: postgres.TransactionSql,
+    name: string,
+    work: (sql: postgres.TransactionSql) => R,
+  ): Promise<unknown> {
+    this.#savepoints += 1
+    try {
+      return await outer.savepoint(name, (inner) => this.#guard(() => asOne(work(inner))))
+    } finally {
+      this.#savepoints -= 1
+    }
+  }
+
+  /** Lets no more queries in. Whether it is committed or rolled back, nobody may be left to hear of. */
+  revoke(reason: Error): void {
+    this.#ended ??= reason
+    silence(this.#running)
+  }
+
+  /**
+   * Rolls it back, whatever its callback goes on with.
+   *
+   * @throws if a savepoint is open: when that callback ends, postgres.js sends its ROLLBACK TO to the connection, which
+   *   would be another request's by then.
+   */
+  async abandon(): Promise<void> {
+    if (this.#savepoints > 0) throw new Error('A savepoint is open.')
+    this.#abandoned.reject(this.#ended)
+    await this.#running.catch(() => {})
+  }
+
+  /**
+   * On a lost connection postgres.js would write its COMMIT or ROLLBACK to a socket that is not there, which throws where
+   * nobody can catch it and ends the worker. `begin()` has failed by then.
+   */
+  async #guard(work: () => Promise<unknown>): Promise<unknown> {
+    try {
+      const result = await work()
+      return this.#isLost() ? await never : result
+    } catch (error) {
+      if (this.#isLost()) return await never
+      throw error
+    }
+  }
+}
+
+/** What a callback returns, as postgres.js takes it. */
+const asOne = async (result: unknown): Promise<unknown> => (Array.isArray(result) ? Promise.all(result) : result)
