@@ -1,10 +1,8 @@
 import { parseArgs } from 'node:util'
-import { startBackend } from '../backend/backend.ts'
 import { conclude, isClean } from './demo/conclusion.ts'
 import { measure } from './demo/report.ts'
-import { bucket } from './demo/requests.ts'
+import { withServices } from './demo/services.ts'
 import { tableOf } from './demo/table.ts'
-import { startObjectStore } from './object-store.ts'
 
 const { values } = parseArgs({
   options: { json: { type: 'boolean', default: false }, requests: { type: 'string', default: '5000' } },
@@ -15,21 +13,16 @@ if (!Number.isInteger(requests) || requests < 100) {
 }
 
 const interrupted = new AbortController()
-process.once('SIGINT', () => interrupted.abort())
+// npm passes the signal on that the terminal has sent as well: the second one must not end the demo before it has cleaned up.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
 
-const store = await startObjectStore()
-const backend = await startBackend({ latency: 30 })
-backend.parameters.set('/ingest/bucket', { value: bucket })
-backend.parameters.set('/ingest/format', { value: '{"delimiter":","}' })
 try {
-  const report = await measure(requests, store, backend, interrupted.signal)
-  console.log(`\n${tableOf(report)}\n\n${conclude(report, report.naive)}\n`)
+  const report = await withServices((services) => measure(requests, services, interrupted.signal))
+  console.log(`\n${tableOf(report)}\n\n${conclude(report)}\n`)
   if (values.json) console.log(JSON.stringify(report))
   if (!isClean(report)) process.exitCode = 1
 } catch (error) {
   if (!interrupted.signal.aborted) throw error
   console.error('Interrupted.')
   process.exitCode = 130
-} finally {
-  await Promise.all([store.close(), backend.stop()])
 }

@@ -18,20 +18,34 @@ export interface Format {
   readonly delimiter: string
 }
 
-/** Reads a CSV once, as a stream, and sums up its rows. */
-export const summarize = async (csv: Readable, { delimiter }: Format = { delimiter: ',' }): Promise<Summary> => {
+const batchSize = 1000
+
+/** Reads a CSV once, as a stream, sums up its rows, and hands them on in batches, one after the other. */
+export const summarize = async (
+  csv: Readable,
+  { delimiter }: Format,
+  save: (rows: readonly string[][]) => Promise<void> = async () => {},
+): Promise<Summary> => {
   const md5 = createHash('md5')
   const sums: Record<string, number> = {}
   let columns: string[] = []
   let rows = 0
+  let batch: string[][] = []
   await pipeline(
     csv.on('data', (bytes: Uint8Array) => md5.update(bytes)),
     parse({ delimiter }),
     async (records: AsyncIterable<string[]>) => {
       for await (const record of records) {
         if (rows++ === 0) columns = record
-        else add(sums, columns, record)
+        else {
+          add(sums, columns, record)
+          batch.push(record)
+          if (batch.length < batchSize) continue
+          await save(batch)
+          batch = []
+        }
       }
+      if (batch.length > 0) await save(batch)
     },
   )
   return { rows: Math.max(0, rows - 1), columns, sums, md5: md5.digest('hex') }

@@ -16,11 +16,14 @@ export interface DataSet {
    * still no two of them have a row, or a checksum, in common.
    */
   csv(label: string): string
+  /** Its rows, each with {@link placeholder} in place of an upload's name. */
+  readonly rows: readonly string[][]
   /** The same upload as lines of JSON. */
   lines(label: string): string
 }
 
-const placeholder = '<upload>'
+/** Stands for the name of an upload. */
+export const placeholder = '<upload>'
 
 export const readDataSet = async (name: DataSetName): Promise<DataSet> => {
   const directory = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '../data')
@@ -31,9 +34,10 @@ export const readDataSet = async (name: DataSetName): Promise<DataSet> => {
   const lines = parse(csv, { columns: true })
     .map((record) => `${JSON.stringify(record)}\n`)
     .join('')
-  const { md5: _, ...summary } = await summarize(Readable.from([Buffer.from(csv)]))
+  const { md5: _, ...summary } = await summarize(Readable.from([Buffer.from(csv)]), { delimiter: ',' })
   return {
     summary,
+    rows: parse(csv, { from: 2 }),
     csv: (label) => csv.replaceAll(placeholder, label),
     lines: (label) => lines.replaceAll(placeholder, label),
   }

@@ -7,6 +7,17 @@ export interface Observation extends PlannedRequest {
   readonly milliseconds: number
   /** What came back, in one line. */
   readonly answer: string
+  /** What became of the further deliveries of its event. */
+  readonly duplicates: readonly Duplicate[]
+}
+
+/** One further delivery of an event. */
+export interface Duplicate {
+  readonly kind: 'refused while running' | 'given the stored result'
+  readonly verdict: Verdict
+  readonly answer: string
+  /** How often the event's file was read until then. */
+  readonly executions: number
 }
 
 /** One environment as it went. */
@@ -43,6 +54,17 @@ export interface Figures {
   readonly wrongAnswers: readonly string[]
 }
 
+/** What became of events that were delivered more than once. */
+export interface DuplicateFigures {
+  readonly duplicates: number
+  /** Those that came while the first delivery was running, and were told so. */
+  readonly refused: number
+  /** Those that came later, and were given its result. */
+  readonly replayed: number
+  /** Events whose handler was run more than once. */
+  readonly executedTwice: number
+}
+
 export interface EndingFigures {
   readonly requests: number
   readonly rightAnswers: number
@@ -72,6 +94,20 @@ export const figuresOf = (runs: readonly Run[]): Figures => {
   }
 }
 
+/** What the same runs come to for events that were delivered more than once. */
+export const duplicatesOf = (runs: readonly Run[]): DuplicateFigures => {
+  const redelivered = runs.flatMap((run) => run.observations.map(({ duplicates }) => duplicates))
+  const duplicates = redelivered.flat()
+  const right = (kind: Duplicate['kind']): number =>
+    duplicates.filter((duplicate) => duplicate.kind === kind && duplicate.verdict === 'right').length
+  return {
+    duplicates: duplicates.length,
+    refused: right('refused while running'),
+    replayed: right('given the stored result'),
+    executedTwice: redelivered.filter((of) => of.some(({ executions }) => executions > 1)).length,
+  }
+}
+
 const endingsOf = (observations: readonly Observation[]): Figures['endings'] => {
   const endings: Partial<Record<Ending, EndingFigures>> = {}
   for (const ending of Object.keys(mix) as Ending[]) {
@@ -83,9 +119,11 @@ const endingsOf = (observations: readonly Observation[]): Figures['endings'] => 
 }
 
 const wrongAnswersOf = (observations: readonly Observation[]): string[] =>
-  observations
-    .filter(({ verdict }) => verdict !== 'right')
-    .map(({ index, ending, verdict, answer }) => `request ${index} (${ending}), ${verdict}: ${answer}`)
+  observations.flatMap(({ index, ending, duplicates, ...first }) =>
+    [{ kind: ending, ...first }, ...duplicates]
+      .filter(({ verdict }) => verdict !== 'right')
+      .map(({ kind, verdict, answer }) => `request ${index} (${kind}), ${verdict}: ${answer}`),
+  )
 
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0

@@ -21,6 +21,9 @@ export const mix: Readonly<Record<Ending, number>> = {
   'streamed file': 10,
 }
 
+/** Of every 100 requests this many, all of them for a summary, are delivered twice more. */
+export const redelivered = 7
+
 /** Of every 20 requests this many are about this data set. */
 export const dataSetMix: Readonly<Record<DataSetName, number>> = {
   stocks: 6,
@@ -35,15 +38,20 @@ export interface PlannedRequest {
   readonly index: number
   readonly ending: Ending
   readonly dataSet: DataSetName
+  /** Whether its event is delivered again while it runs, and once more when it has been answered. */
+  readonly redelivered: boolean
 }
 
 /** The requests of a run: the same for the same number, with every ending spread evenly over it. */
 export const planRequests = (requests: number): readonly PlannedRequest[] =>
   Array.from({ length: requests }, (_, index) => ({
     index,
-    ending: pick(mix, (index * 37) % 100),
+    ending: pick(mix, slotOf(index)),
+    redelivered: slotOf(index) < redelivered,
     dataSet: pick(dataSetMix, (index * 7 + Math.floor(index / 20)) % 20),
   }))
+
+const slotOf = (index: number): number => (index * 37) % 100
 
 const pick = <Choice extends string>(weights: Readonly<Record<Choice, number>>, slot: number): Choice => {
   let end = 0

@@ -1,16 +1,41 @@
-import type { Backend } from '../../backend/backend.ts'
-import type { ObjectStore } from '../object-store.ts'
-import { type Figures, figuresOf, type Run } from './figures.ts'
+import { connections } from '../settings.ts'
+import type { DataSetName } from './data-sets.ts'
+import { type DuplicateFigures, duplicatesOf, type Figures, figuresOf, type Run } from './figures.ts'
+import { FunctionLog, type MetricFigures } from './function-log.ts'
 import { type PlannedRequest, planRequests } from './mix.ts'
 import { Progress } from './progress.ts'
-import { prepareRequests } from './requests.ts'
-import { run } from './run.ts'
+import { fileOf, prepareRequests, type Requests } from './requests.ts'
+import type { DatabaseName, RowFigures } from './row-store.ts'
+import { type RunOptions, run } from './run.ts'
+import type { Services } from './services.ts'
+import { type TraceFigures, Traces } from './traces.ts'
+
+/** What the server and the leases say of the database. */
+export interface DatabaseFigures extends RowFigures {
+  /** The most connections there were at once. */
+  readonly connectionsUsed: number
+  readonly connectionBudget: number
+  /** What a request left behind on its client although it did not fail. */
+  readonly leaks: number
+  /** Transactions that a request left open when it threw, and its lease rolled back. */
+  readonly rolledBack: number
+  /** Connections with a transaction open when the last handler had ended. */
+  readonly idleInTransaction: number
+}
+
+/** One way to write the function, as it went. */
+export interface FunctionFigures extends Figures {
+  readonly database: DatabaseFigures
+  readonly idempotency: DuplicateFigures
+}
 
 /** What the demo has seen: our handler's figures, and those of the naive twin. */
-export interface Report extends Figures {
-  /** How often a backend was asked for parameters. */
+export interface Report extends FunctionFigures {
+  /** How often the Parameter Store was asked. */
   readonly parameterCalls: number
-  readonly naive: Figures
+  readonly traces: TraceFigures
+  readonly metrics: MetricFigures
+  readonly naive: FunctionFigures
 }
 
 interface Deployment {
@@ -25,41 +50,74 @@ const naiveMinimum = 400
 const settleTime = 20_000
 
 /** Runs our handlers and then the naive twin, one environment after the other. */
-export const measure = async (
-  total: number,
-  store: ObjectStore,
-  backend: Backend,
-  signal: AbortSignal,
-): Promise<Report> => {
-  const env = { ...backend.env, AWS_ENDPOINT_URL_S3: store.url }
-  const requests = await prepareRequests(store)
-  const isStreamed = ({ ending }: PlannedRequest): boolean => ending === 'streamed file'
+export const measure = async (total: number, services: Services, signal: AbortSignal): Promise<Report> => {
+  const requests = await prepareRequests(services.objects)
+  await services.rows.prepare(requests.dataSets)
   const plan = planRequests(total)
   const buffered = plan.filter((planned) => !isStreamed(planned))
-
-  const figures = async (name: string, settleTime: number, deployments: readonly Deployment[]): Promise<Figures> => {
-    const count = deployments.reduce((sum, deployment) => sum + deployment.plan.length, 0)
-    const progress = new Progress(name, count)
-    try {
-      const runs: Run[] = []
-      for (const deployment of deployments) {
-        runs.push(await run({ ...deployment, requests, env, settleTime, progress, signal }))
-      }
-      return figuresOf(runs)
-    } finally {
-      progress.end()
-    }
+  const naivePlan = buffered.slice(0, Math.max(naiveMinimum, Math.ceil(buffered.length * naiveShare)))
+  const [traces, log] = [new Traces(), new FunctionLog()]
+  const shared = { requests, services, signal }
+  const managed = await runAll(
+    [
+      { handler: 'demo/function.handler', plan: buffered },
+      { handler: 'stream-handler.streamHandler', plan: plan.filter(isStreamed) },
+    ],
+    { ...shared, name: 'with managed()', database: 'ingest', settleTime, log, traces },
+  )
+  const recorded = {
+    parameterCalls: services.backend.calls.count({ service: 'ssm' }),
+    traces: traces.check(await services.traces.documents()),
+    metrics: log.metrics(new Set(plan.filter(({ ending }) => ending !== 'warmup').map(fileOf))),
   }
-
-  const managed = await figures('with managed()', settleTime, [
-    { handler: 'demo/function.handler', plan: buffered },
-    { handler: 'stream-handler.streamHandler', plan: plan.filter(isStreamed) },
-  ])
-  const naive = await figures('naive twin    ', 0, [
-    {
-      handler: 'naive.handler',
-      plan: buffered.slice(0, Math.max(naiveMinimum, Math.ceil(buffered.length * naiveShare))),
-    },
-  ])
-  return { ...managed, parameterCalls: backend.calls.count(), naive }
+  const naive = await runAll([{ handler: 'naive.handler', plan: naivePlan }], {
+    ...shared,
+    name: 'naive twin    ',
+    database: 'naive',
+    settleTime: 0,
+    log: new FunctionLog(),
+    traces: undefined,
+  })
+  return { ...managed, ...recorded, naive }
 }
+
+interface RunAllOptions extends Pick<RunOptions, 'settleTime' | 'traces' | 'signal'> {
+  readonly name: string
+  readonly requests: Requests
+  readonly services: Services
+  readonly database: DatabaseName
+  readonly log: FunctionLog
+}
+
+const runAll = async (deployments: readonly Deployment[], options: RunAllOptions): Promise<FunctionFigures> => {
+  const { name, services, database, log, ...rest } = options
+  const plan = deployments.flatMap((deployment) => deployment.plan)
+  const progress = new Progress(name, plan.length)
+  const watch = await services.rows.watch(database)
+  const env = { ...services.env, ...services.rows.env(database) }
+  try {
+    const runs: Run[] = []
+    for (const deployment of deployments) {
+      const onSettled = (): Promise<void> => watch.settle()
+      runs.push(await run({ ...rest, ...deployment, env, onLog: log.add, onSettled, progress }))
+    }
+    progress.phase('comparing what is in the database')
+    const rows = await services.rows.check(database, committedBy(plan))
+    const { connectionsUsed, idleInTransaction } = watch
+    const { leaks, rolledBack } = log
+    return {
+      ...figuresOf(runs),
+      database: { connectionsUsed, connectionBudget: connections, leaks, rolledBack, idleInTransaction, ...rows },
+      idempotency: duplicatesOf(runs),
+    }
+  } finally {
+    progress.end()
+    await watch.stop()
+  }
+}
+
+const isStreamed = ({ ending }: PlannedRequest): boolean => ending === 'streamed file'
+
+/** The files whose rows must be in the database at the end, and those of no other. */
+const committedBy = (plan: readonly PlannedRequest[]): ReadonlyMap<string, DataSetName> =>
+  new Map(plan.filter(({ ending }) => ending === 'summary').map((planned) => [fileOf(planned), planned.dataSet]))

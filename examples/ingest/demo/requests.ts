@@ -3,17 +3,23 @@ import type { ObjectReference } from '../uploaded.ts'
 import { type DataSet, type DataSetName, readDataSet } from './data-sets.ts'
 import { objectCreated, warmupEvent } from './events.ts'
 import { dataSetMix, type Ending, type PlannedRequest } from './mix.ts'
+import { Redelivery } from './redelivery.ts'
 import type { Expected } from './verdict.ts'
 
 /** A request that is ready to be sent, and what it must be answered. */
 export interface PreparedRequest {
+  /** The file that the handler is run for; none if it is not to run. */
+  readonly file?: string
   readonly event: unknown
   readonly expected: Expected
   /** Milliseconds; the function's own when left out. */
   readonly timeout?: number
+  /** How its event is delivered again, if it is. */
+  readonly redelivery?: Redelivery
 }
 
 export interface Requests {
+  readonly dataSets: ReadonlyMap<DataSetName, DataSet>
   /** Uploads what the request is about. */
   prepare(planned: PlannedRequest): PreparedRequest
   /** Takes the upload away again. */
@@ -30,6 +36,7 @@ interface Upload {
   readonly label: string
   readonly dataSet: DataSet
   /** Puts the object and returns its checksum. */
+  readonly redelivery: Redelivery | undefined
   readonly put: (csv: string, bytesPerSecond?: number) => string
 }
 
@@ -40,16 +47,18 @@ const slowness = 3
 export const zombieTime: number = impatience * slowness
 
 const preparations: Readonly<Record<Ending, (upload: Upload) => PreparedRequest>> = {
-  summary: ({ reference, label, dataSet, put }) => {
-    const md5 = put(dataSet.csv(label))
-    return { event: objectCreated(reference), expected: { kind: 'payload', payload: { ...dataSet.summary, md5 } } }
+  summary: ({ reference, label, dataSet, redelivery, put }) => {
+    const payload = { ...dataSet.summary, md5: put(dataSet.csv(label)) }
+    const prepared = { file: label, event: objectCreated(reference), expected: { kind: 'payload', payload } } as const
+    return redelivery === undefined ? prepared : { ...prepared, redelivery }
   },
   warmup: () => ({ event: warmupEvent, expected: { kind: 'payload', payload: 'warmup' } }),
   'broken file': ({ reference, label, dataSet, put }) => {
     put(`${dataSet.csv(label)}"a cell that is never closed`)
-    return { event: objectCreated(reference), expected: { kind: 'error', error: /Quote Not Closed/ } }
+    return { file: label, event: objectCreated(reference), expected: { kind: 'error', error: /Quote Not Closed/ } }
   },
-  'missing file': ({ reference }) => ({
+  'missing file': ({ reference, label }) => ({
+    file: label,
     event: objectCreated(reference),
     expected: { kind: 'error', error: /^NoSuchKey: / },
   }),
@@ -57,20 +66,19 @@ const preparations: Readonly<Record<Ending, (upload: Upload) => PreparedRequest>
   'timed out, still writing': (upload) => prepareSlow(upload, 'overrun'),
   'streamed file': ({ reference, label, dataSet, put }) => {
     put(dataSet.csv(label))
-    return { event: reference, expected: { kind: 'body', body: dataSet.lines(label) } }
+    return { file: label, event: reference, expected: { kind: 'body', body: dataSet.lines(label) } }
   },
 }
 
 const prepareSlow = ({ reference, label, dataSet, put }: Upload, notification: string): PreparedRequest => {
   const csv = dataSet.csv(label)
   put(csv, (csv.length * 1000) / (impatience * slowness))
-  return { event: objectCreated(reference, notification), expected: { kind: 'timeout' }, timeout: impatience }
+  const event = objectCreated(reference, notification)
+  return { file: label, event, expected: { kind: 'timeout' }, timeout: impatience }
 }
 
-const referTo = ({ index, dataSet }: PlannedRequest): ObjectReference => ({
-  bucket,
-  key: `${String(index).padStart(5, '0')}/${dataSet}.csv`,
-})
+/** The key of what a request uploads. */
+export const fileOf = ({ index, dataSet }: PlannedRequest): string => `${String(index).padStart(5, '0')}/${dataSet}.csv`
 
 /** Reads the data sets and stands ready to make requests of them. */
 export const prepareRequests = async (store: ObjectStore): Promise<Requests> => {
@@ -78,20 +86,21 @@ export const prepareRequests = async (store: ObjectStore): Promise<Requests> => 
   for (const name of Object.keys(dataSetMix) as DataSetName[]) dataSets.set(name, await readDataSet(name))
   const checksums = new Set<string>()
   return {
+    dataSets,
     prepare: (planned) => {
-      const reference = referTo(planned)
+      const reference = { bucket, key: fileOf(planned) }
+      const redelivery = planned.redelivered ? new Redelivery() : undefined
+      const beforeSending = redelivery && { beforeSending: () => redelivery.read() }
       const put: Upload['put'] = (csv, bytesPerSecond) => {
-        const { etag } = store.put(reference.bucket, reference.key, csv, { contentType: 'text/csv', bytesPerSecond })
+        const options = { contentType: 'text/csv', bytesPerSecond, ...beforeSending }
+        const { etag } = store.put(bucket, reference.key, csv, options)
         checksums.add(etag)
         return etag
       }
       const dataSet = dataSets.get(planned.dataSet) as DataSet
-      return preparations[planned.ending]({ reference, label: reference.key, dataSet, put })
+      return preparations[planned.ending]({ reference, label: reference.key, dataSet, redelivery, put })
     },
-    finish: (planned) => {
-      const { key } = referTo(planned)
-      store.delete(bucket, key)
-    },
+    finish: (planned) => store.delete(bucket, fileOf(planned)),
     isUpload: (md5) => checksums.has(md5),
   }
 }

@@ -1,7 +1,6 @@
 import { styleText } from 'node:util'
-import type { Figures } from './figures.ts'
 import { type Ending, mix } from './mix.ts'
-import type { Report } from './report.ts'
+import type { FunctionFigures, Report } from './report.ts'
 import { concurrency, workers } from './run.ts'
 
 /** A cell is good or bad news, or neither. */
@@ -12,12 +11,13 @@ interface Cell {
 
 type Row = readonly [label: string, managed: Cell, naive: Cell] | 'rule'
 
-const labelWidth = 46
-const cellWidth = 18
+const labelWidth = 50
+const cellWidth = 24
 
 /** The table at the end of the demo: our handler beside its naive twin. */
-export const tableOf = ({ parameterCalls, naive, ...managed }: Report): string => {
-  const compare = (label: string, cell: (figures: Figures) => Cell): Row => [label, cell(managed), cell(naive)]
+export const tableOf = ({ parameterCalls, traces, metrics, naive, ...managed }: Report): string => {
+  const compare = (label: string, cell: (figures: FunctionFigures) => Cell): Row => [label, cell(managed), cell(naive)]
+  const ours = (label: string, cell: Cell): Row => [label, cell, { text: '-' }]
   const rows: Row[] = [
     [`${workers} workers, ${concurrency} requests at once`, { text: 'with managed()' }, { text: 'naive twin' }],
     'rule',
@@ -35,11 +35,31 @@ export const tableOf = ({ parameterCalls, naive, ...managed }: Report): string =
     compare('directories left in /tmp', (figures) => shouldBeNone(figures.leakedWorkspaces)),
     compare('files left in /tmp', (figures) => shouldBeNone(figures.leakedFiles)),
     'rule',
+    compare('uploads that are whole in the database', ({ database }) =>
+      share(database.filesComplete, database.filesExpected),
+    ),
+    compare('uploads that are partial, double or uncalled-for', ({ database }) => shouldBeNone(database.filesWrong)),
+    compare('rows, of those in the data sets', ({ database }) => share(database.rowsFound, database.rowsExpected)),
+    compare('database connections used, of the budget', ({ database }) => ({
+      text: `${whole(database.connectionsUsed)} of ${whole(database.connectionBudget)}`,
+    })),
+    compare('transactions still open at the end', ({ database }) => shouldBeNone(database.idleInTransaction)),
+    ours('leaks found on database clients', shouldBeNone(managed.database.leaks)),
+    ours('transactions rolled back when a request threw', { text: whole(managed.database.rolledBack) }),
+    'rule',
+    compare('duplicates refused or given the stored result', ({ idempotency }) =>
+      share(idempotency.refused + idempotency.replayed, idempotency.duplicates),
+    ),
+    compare('uploads that were loaded more than once', ({ idempotency }) => shouldBeNone(idempotency.executedTwice)),
+    ours('traces received, by UDP', share(traces.received, traces.expected)),
+    ours('segments under a wrong trace or parent', shouldBeNone(traces.wrong)),
+    ours('requests with a blob of metrics of their own', share(metrics.requests, metrics.expected)),
+    'rule',
     compare('requests a second', ({ throughput }) => ({ text: whole(throughput) })),
     compare('a summary takes, p50', ({ p50 }) => ({ text: `${whole(p50)} ms` })),
     compare('a summary takes, p99', ({ p99 }) => ({ text: `${whole(p99)} ms` })),
     compare('peak in flight in one worker', (figures) => ({ text: whole(figures.peakInFlightPerWorker) })),
-    ['calls for the parameters of all requests', { text: whole(parameterCalls) }, { text: '-' }],
+    ours('calls for the parameters of all requests', { text: whole(parameterCalls) }),
   ]
   return rows.map(line).join('\n')
 }
@@ -56,14 +76,15 @@ const descriptions: Readonly<Record<Ending, string>> = {
 
 const endingCell =
   (ending: Ending) =>
-  ({ endings }: Figures): Cell => {
+  ({ endings }: FunctionFigures): Cell => {
     const seen = endings[ending]
-    if (seen === undefined) return { text: '-' }
-    return {
-      text: `${whole(seen.rightAnswers)} of ${whole(seen.requests)}`,
-      mood: seen.rightAnswers === seen.requests ? 'good' : 'bad',
-    }
+    return seen === undefined ? { text: '-' } : share(seen.rightAnswers, seen.requests)
   }
+
+const share = (count: number, of: number): Cell => ({
+  text: `${whole(count)} of ${whole(of)}`,
+  mood: count === of ? 'good' : 'bad',
+})
 
 const shouldBeNone = (count: number): Cell => ({ text: whole(count), mood: count === 0 ? 'good' : 'bad' })
 

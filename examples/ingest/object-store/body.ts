@@ -12,7 +12,7 @@ export const sendObject = async (
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
-  const { body, etag, contentType, lastModified, bytesPerSecond } = stored
+  const { body, etag, contentType, lastModified, bytesPerSecond, beforeSending } = stored
   response.writeHead(200, {
     'content-type': contentType,
     'content-length': body.length,
@@ -20,6 +20,7 @@ export const sendObject = async (
     'last-modified': lastModified.toUTCString(),
   })
   if (request.method === 'HEAD') return void response.end()
+  await beforeSending()
   if (bytesPerSecond === Number.POSITIVE_INFINITY) return void response.end(body)
   // A client that hangs up in the middle is no error of the store.
   await pipeline(Readable.from(drip(body, (bytesPerSecond * tick) / 1000)), response).catch(() => {})

@@ -8,12 +8,15 @@ export interface StoredObject {
   readonly contentType: string
   readonly lastModified: Date
   readonly bytesPerSecond: number
+  readonly beforeSending: () => Promise<void>
 }
 
 export interface PutOptions {
   readonly contentType?: string
   /** Sends the body no faster than this, as a congested network would. Unlimited by default. */
   readonly bytesPerSecond?: number | undefined
+  /** Called for each GetObject, whose body is sent when what it returns has resolved. */
+  readonly beforeSending?: () => Promise<void>
 }
 
 /** Buckets by name, objects by key. */
@@ -24,11 +27,15 @@ export const putObject = (
   bucket: string,
   key: string,
   content: Uint8Array | string,
-  { contentType = 'application/octet-stream', bytesPerSecond = Number.POSITIVE_INFINITY }: PutOptions = {},
+  {
+    contentType = 'application/octet-stream',
+    bytesPerSecond = Number.POSITIVE_INFINITY,
+    beforeSending = async () => {},
+  }: PutOptions = {},
 ): StoredObject => {
   const body = Buffer.from(content as Uint8Array)
   const etag = createHash('md5').update(body).digest('hex')
-  const stored: StoredObject = { body, etag, contentType, lastModified: new Date(), bytesPerSecond }
+  const stored: StoredObject = { body, etag, contentType, lastModified: new Date(), bytesPerSecond, beforeSending }
   const objects = buckets.get(bucket) ?? new Map<string, StoredObject>()
   buckets.set(bucket, objects.set(key, stored))
   return stored
