@@ -198,6 +198,16 @@ describe.each(kinds)('with %s', (kind, create) => {
   })
 })
 
+test.each([false, true])('metrics that are disabled may be empty, with resources: %p', async (resources) => {
+  process.env['POWERTOOLS_METRICS_DISABLED'] = 'true'
+  const disabled = new Metrics({ namespace: 'shop' })
+  process.env['POWERTOOLS_METRICS_DISABLED'] = 'false'
+  const handler = middy<unknown, unknown>(managed())
+    .use(powertools({ metrics: disabled, throwOnEmptyMetrics: true, resources }))
+    .handler(async () => 'answer')
+  expect(await send(handler)).toBe('answer')
+})
+
 describe('a body that is streamed', () => {
   const late = async function* (write: (name: string, data: string) => Promise<string>) {
     yield 'a'
