@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { describe, expect, jest, test } from '@jest/globals'
+import type { LocalRuntime, RuntimeOptions } from 'middy-managed-instances/local'
+import { endingsOf, freshTable, sessionsOf, watchSessions } from '../chaos/fixtures/database.ts'
+import { testServer, until } from '../database/support/server.ts'
+import { many, startFunction } from './fixtures/shared-clients.ts'
+
+jest.setTimeout(60_000)
+
+const server = testServer({ maxConnections: 60 })
+const outage = Number(process.env['DATABASE_OUTAGE'] ?? 500)
+
+interface Options extends Omit<RuntimeOptions, 'handler'> {
+  readonly secretFile?: string
+  /** Options of `postgresJs()`. */
+  readonly pool?: object
+}
+
+const startOrders = ({ secretFile, pool = {}, ...rest }: Options): Promise<LocalRuntime> => {
+  const { application_name, ...address } = { ...server.config, application_name: 'orders' }
+  const config = { ...address, connection: { application_name } }
+  return startFunction({
+    handler: 'test/runtime/fixtures/postgres-js.handler',
+    env: { ORDERS: JSON.stringify({ connections: 16, config, secretFile, options: pool }) },
+    ...rest,
+  })
+}
+
+const areAlive = (runtime: LocalRuntime): boolean => runtime.stats().workers.every(({ alive }) => alive)
+
+describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (workers) => {
+  test('opens no connection for requests without a query', async () => {
+    const runtime = await startOrders({ workers })
+    await runtime.burst(many(128, (id) => ({ kind: 'untouched', id })))
+    expect(await sessionsOf(server)).toEqual([])
+  })
+
+  test('keeps, of 600 transactions with a quarter rolled back, every commit and no other', async () => {
+    await freshTable(server)
+    const runtime = await startOrders({ workers })
+    const watch = watchSessions(server)
+    const events = many(600, (id) => ({
+      kind: id % 4 === 0 ? 'rollsBack' : 'commits',
+      id,
+      tenant: `tenant-${id % 7}`,
+      pause: id % 3,
+    }))
+    expect(endingsOf(await runtime.burst(events))).toEqual({ ok: 600 })
+    const kept = events
+      .filter(({ kind }) => kind === 'commits')
+      .map(({ id, tenant }) => ({ id, tenant, confirmed: tenant }))
+    expect(await server.ask('SELECT id, tenant, confirmed FROM orders ORDER BY id')).toEqual(kept)
+    expect(await watch.most()).toBeLessThanOrEqual(16)
+  })
+
+  test('shows nobody the session that a request has changed', async () => {
+    const runtime = await startOrders({ workers })
+    expect(endingsOf(await runtime.burst(many(80, (id) => ({ kind: 'leavesSession', id }))))).toEqual({ ok: 80 })
+    for (const result of await runtime.burst(many(160, () => ({ kind: 'looks' }))))
+      expect(result).toMatchObject({ status: 'ok', payload: { path: '"$user", public', scratch: null, locks: 0 } })
+  })
+
+  test('loses no worker when all connections are killed while 64 queries run, and the next 64 are right', async () => {
+    const runtime = await startOrders({ workers })
+    const sleeping = runtime.burst(many(64, (id) => ({ kind: 'sleeps', id, seconds: 0.5 })))
+    await until(async () => (await sessionsOf(server)).filter(({ query }) => query.includes('pg_sleep')).length >= 12)
+    await server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders'")
+    const endings = endingsOf(await sleeping)
+    expect((endings['ok'] ?? 0) + (endings['function-error'] ?? 0)).toBe(64)
+    expect(endings['function-error']).toBeGreaterThanOrEqual(12)
+    const next = await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
+    expect(next.map((result) => (result.status === 'ok' ? result.payload : result))).toEqual(many(64, (id) => ({ id })))
+    expect(areAlive(runtime)).toBe(true)
+  })
+})
+
+test('postgresJs() serves within a second of the return of a server that was away under load', async () => {
+  const runtime = await startOrders({})
+  await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
+  await server.postgres.halt()
+  const during = runtime.burst(
+    many(64, (id) => ({ kind: id % 2 ? 'answers' : 'sleeps', id, seconds: 0 })),
+    { timeout: outage + 10_000 },
+  )
+  await wait(outage)
+  const returned = performance.now()
+  await server.postgres.resume()
+  expect(endingsOf(await during)).toEqual({ ok: 64 })
+  const recovery = performance.now() - returned
+  expect(recovery).toBeLessThan(1_000)
+  expect(areAlive(runtime)).toBe(true)
+})
+
+test('postgresJs() has queries that run past their deadlines cancelled on the server within 100 ms', async () => {
+  const runtime = await startOrders({ workers: 4, timeout: 1_000 })
+  await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
+  const cancelled = (): { cancelled: string; after: number }[] =>
+    runtime
+      .logs()
+      .flatMap((line) => /\{"cancelled.*?\}/.exec(line.replaceAll('\\', ''))?.map((text) => JSON.parse(text)) ?? [])
+  // On a busy machine one burst may be late, but not every one.
+  const medians: number[] = []
+  for (let burst = 0; burst < 3 && !medians.some((median) => median < 100); burst++) {
+    const before = cancelled().length
+    expect(endingsOf(await runtime.burst(many(8, (id) => ({ kind: 'overruns', id }))))).not.toHaveProperty('ok')
+    await until(async () => cancelled().length === before + 8)
+    const times = cancelled()
+      .slice(before)
+      .map(({ after }) => after)
+    medians.push(times.sort((left, right) => left - right)[4] ?? Number.NaN)
+  }
+  expect(Math.min(...medians)).toBeLessThan(100)
+  expect(new Set(cancelled().map(({ cancelled }) => cancelled))).toEqual(new Set(['57014']))
+  await until(async () => (await sessionsOf(server)).every(({ state }) => state === 'idle'))
+  expect(endingsOf(await runtime.burst(many(64, (id) => ({ kind: 'answers', id }))))).toEqual({ ok: 64 })
+})
+
+test('postgresJs() rolls the transaction of a zombie back, and has its connection again before it ends', async () => {
+  await freshTable(server)
+  const runtime = await startOrders({ workers: 4, timeout: 500 })
+  await runtime.burst(many(16, (id) => ({ kind: 'zombie', id, tenant: 'zombie' })))
+  const ended = performance.now()
+  await until(async () => (await sessionsOf(server)).every(({ state }) => state === 'idle'))
+  // Their callbacks go on for 300 ms.
+  expect(performance.now() - ended).toBeLessThan(250)
+  expect(endingsOf(await runtime.burst(many(64, (id) => ({ kind: 'answers', id }))))).toEqual({ ok: 64 })
+  await wait(400)
+  expect(await server.ask('SELECT count(*)::int AS count FROM orders')).toEqual([{ count: 0 }])
+  expect(runtime.logs().filter((line) => line.includes('FOUL'))).toEqual([])
+  expect(areAlive(runtime)).toBe(true)
+})
+
+test('postgresJs() has a changed password and user fail no request that comes after the new secret', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'postgres-js-test-'))
+  try {
+    const secretFile = join(directory, 'secret.json')
+    const rotate = async (username: string, password: string): Promise<void> => {
+      await server.ask(`ALTER ROLE ${username} PASSWORD '${password}'`)
+      writeFileSync(secretFile, JSON.stringify({ username, password, engine: 'postgres' }))
+    }
+    await server.ask('CREATE ROLE one LOGIN; CREATE ROLE two LOGIN')
+    await rotate('one', 'first')
+    // Every use of a connection is its last, so that there is always one to open.
+    const runtime = await startOrders({ secretFile, workers: 4, pool: { maxLifetime: 0 } })
+    const events = many(128, (id) => ({ kind: 'answers', id }))
+    for (const [username, password] of [
+      ['one', 'second'],
+      ['two', 'third'],
+      ['two', 'fourth'],
+    ] as const) {
+      const during = runtime.burst(events)
+      await rotate(username, password)
+      // Those whose refresh came before the secret was changed may fail; no later one does.
+      for (const { status } of await during) expect(['ok', 'function-error']).toContain(status)
+      expect(endingsOf(await runtime.burst(events))).toEqual({ ok: events.length })
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('postgresJs() lets requests finish at SIGTERM, with the preload, and ends every session', async () => {
+  const runtime = await startOrders({
+    workers: 4,
+    nodeOptions: ['--import', 'middy-managed-instances/preload'],
+  })
+  await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
+  const sleeping = runtime.burst(many(8, (id) => ({ kind: 'sleeps', id, seconds: 0.3 })))
+  await until(async () => (await sessionsOf(server)).filter(({ query }) => query.includes('pg_sleep')).length === 8)
+  runtime.kill('SIGTERM')
+  expect(endingsOf(await sleeping)).toEqual({ ok: 8 })
+  await runtime.exited
+  await until(async () => (await sessionsOf(server)).length === 0, 500)
+})
