@@ -1,0 +1,255 @@
+import type { Socket } from 'node:net'
+import { clearTimeout, setTimeout } from 'node:timers'
+import type mysql from 'mysql2/promise'
+import { outsideRequests } from '../../../src/scope/outside-requests.ts'
+import type { Ending } from '../../../src/scope/scope.ts'
+import { type Credential, loginOf } from '../credentials.ts'
+import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
+import { jittered } from '../pool/lifetime.ts'
+import type { DriverSettings } from '../pool/pool-options.ts'
+import type { Trace } from '../pool/trace.ts'
+import { isAuthenticationFailure } from './diagnosis.ts'
+import type { Callback, Command, CoreConfig, CoreConnection, Packet } from './internals.ts'
+import type { QueryKiller } from './kill.ts'
+import type { ClientClass } from './leased-client.ts'
+import { LeasedConnection } from './leased-connection.ts'
+import { autocommit, inTransaction, sessionChanged, statusOf } from './server-status.ts'
+import { traceOfQuery } from './session.ts'
+
+/** What every connection of one pool is opened with. */
+export interface ConnectionSettings extends DriverSettings<object> {
+  readonly Client: ClientClass
+  readonly killer: QueryKiller
+  /** What `SET NAMES` takes, as the connections are configured. */
+  readonly names: string
+  /** The connections that are open. */
+  readonly open: Set<MysqlConnection>
+}
+
+/**
+ * One physical connection. Everything that watches it is attached once in its life: a lease costs none of it.
+ */
+export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
+  readonly core: CoreConnection
+  readonly closed: Promise<void>
+  /** How it is configured, for those who may look and not change. */
+  readonly sharedConfig: Readonly<CoreConfig>
+  readonly #settings: ConnectionSettings
+  readonly #socket: Socket
+  #phase: 'connecting' | 'open' | 'ending' | 'broken' = 'connecting'
+  #isOut = false
+  #retires = false
+  #status = autocommit
+  /** Whether the status is that of now: an error hides it, a late cancellation may still change it. */
+  #isKnown = true
+  #trace: Trace = 'none'
+  #expires = Number.POSITIVE_INFINITY
+  #borrower: LeasedConnection | undefined
+  #credential: Credential | undefined
+
+  constructor(core: CoreConnection, socket: Socket, settings: ConnectionSettings) {
+    this.core = core
+    this.#socket = socket
+    this.#settings = settings
+    const { config } = core
+    this.sharedConfig = Object.freeze(
+      Object.create(Object.getPrototypeOf(config), Object.getOwnPropertyDescriptors(config)),
+    )
+    const handlePacket = core.handlePacket
+    core.handlePacket = (packet) => {
+      if (packet !== undefined) this.#observe(packet)
+      handlePacket.call(core, packet)
+    }
+    // Before mysql2 tells whoever asked for it.
+    core.prependOnceListener('connect', () => {
+      this.#phase = 'open'
+      this.#expires = performance.now() + jittered(settings.maxLifetime)
+    })
+    // Without a listener an error of a connection that is lent would end the worker with all its requests.
+    core.prependListener('error', (error) => this.#fail(error))
+    core.on('warn', (warning) => this.#borrower?.pass('warn', warning))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.closed = promise
+    socket.once('close', () => {
+      settings.open.delete(this)
+      this.#break()
+      this.#borrower?.pass('end')
+      resolve()
+    })
+  }
+
+  /** Connects, with what the credentials are now; that no request's context lives on with it. */
+  async connect(): Promise<void> {
+    const { credentials, connectTimeout, open } = this.#settings
+    try {
+      this.#credential = await credentials?.get()
+    } catch (error) {
+      this.#socket.destroy(error instanceof Error ? error : new Error(String(error), { cause: error }))
+      return
+    }
+    if (this.#socket.destroyed) return
+    open.add(this)
+    if (this.#credential !== undefined) this.#logInWith(this.#credential)
+    outsideRequests(() => this.#connectSocket(connectTimeout))
+  }
+
+  /** Takes it for a request. */
+  take(): this {
+    this.#isOut = true
+    this.#socket.ref()
+    return this
+  }
+
+  get state(): ConnectionState {
+    if (this.#phase !== 'open') return 'broken'
+    if (this.core._command || !this.#isKnown) return 'busy'
+    if ((this.#status & inTransaction) !== 0) return 'transaction'
+    if (this.#trace === 'lasting') return 'broken'
+    return this.#trace === 'none' ? 'clean' : 'dirty'
+  }
+
+  lend(borrower: Borrower): mysql.PoolConnection {
+    this.#borrower = new LeasedConnection(this.#settings.name, this, borrower, this.#settings.Client)
+    return this.#borrower.client
+  }
+
+  revoke(ending: Ending | undefined): void {
+    this.#borrower?.revoke(ending)
+    this.#borrower = undefined
+  }
+
+  /** A round trip behind everything that runs: it sees a cancellation through, and brings what the status is. */
+  async settled(): Promise<void> {
+    while (this.state === 'busy') await new Promise<void>((resolve) => this.core.ping(() => resolve()))
+  }
+
+  async cancel(): Promise<void> {
+    if (!this.core._command) return
+    await this.#settings.killer.kill(this.core)
+    this.#isKnown = false
+  }
+
+  rollback(): Promise<void> {
+    return this.#send('ROLLBACK')
+  }
+
+  /** What was prepared is lost as well, and mysql2 prepares it again. The database chosen and, on MySQL, the names stay lost. */
+  async reset(): Promise<void> {
+    const { names } = this.#settings
+    const { database, pool } = this.core.config
+    await new Promise<void>((resolve, reject) => this.core.reset((error) => (error ? reject(error) : resolve())))
+    await this.#send(names)
+    this.core.config.charsetNumber = pool.config.connectionConfig.charsetNumber
+    if (database) await this.#send(`USE ${this.core.escapeId(database)}`)
+    else if (await this.#hasDatabase()) return this.spoil()
+    this.#trace = 'none'
+  }
+
+  checkIn(fate: 'keep' | 'destroy'): void {
+    this.#isOut = false
+    if (fate === 'destroy') this.destroy()
+    else if (this.#retires || performance.now() > this.#expires) this.#end()
+    else {
+      this.#socket.unref()
+      this.core.release()
+    }
+  }
+
+  query(method: 'query' | 'execute', query: unknown, values: unknown, callback: unknown): Command {
+    if (this.#settings.traces && this.#trace === 'none') this.#trace = traceOfQuery(query)
+    return this.core[method](query, values, callback)
+  }
+
+  /** Takes it out of use for good. */
+  spoil(): void {
+    this.#trace = 'lasting'
+  }
+
+  /** Notes that more was changed than words tell. */
+  change(): void {
+    if (this.#trace === 'none') this.#trace = 'resettable'
+  }
+
+  /** Ends it when no request has it, and resolves when it has ended. */
+  retire(): Promise<void> {
+    this.#retires = true
+    if (!this.#isOut) this.#end()
+    return this.closed
+  }
+
+  /** Breaks it off, and fails what runs on it, which mysql2 would leave unanswered. */
+  destroy(): void {
+    const error = new Error(`${this.#settings.name}: the connection was closed while something was running on it.`)
+    this.#socket.destroy(Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST' }))
+  }
+
+  #connectSocket(connectTimeout: number): void {
+    const { socketPath, host, port, enableKeepAlive, keepAliveInitialDelay = 0 } = this.core.config
+    const timer = setTimeout(() => {
+      this.#socket.destroy(Object.assign(new Error(`no answer within ${connectTimeout} ms`), { code: 'ETIMEDOUT' }))
+    }, connectTimeout)
+    const done = (): void => clearTimeout(timer)
+    this.core.once('connect', done)
+    this.#socket.once('close', done)
+    if (socketPath) this.#socket.connect(socketPath)
+    else
+      this.#socket
+        .setNoDelay()
+        .setKeepAlive(enableKeepAlive !== false, keepAliveInitialDelay)
+        .connect(port, host)
+  }
+
+  #logInWith(credential: Credential): void {
+    const { username, password } = loginOf(credential)
+    const { config } = this.core
+    config.password = password
+    if (username !== undefined) config.user = username
+  }
+
+  #observe(packet: Packet): void {
+    const command = this.core._command
+    if (this.#phase !== 'open' || !command || this.core._paused) return
+    const status = statusOf(packet, command)
+    if (status === undefined) return
+    this.#isKnown = status !== 'failed'
+    if (status === 'failed') return
+    this.#status = status
+    if (this.#settings.traces && (status & sessionChanged) !== 0) this.change()
+  }
+
+  #fail(error: Error): void {
+    const { credentials, onError } = this.#settings
+    const was = this.#phase
+    this.#break()
+    if (was === 'connecting' && this.#credential !== undefined && isAuthenticationFailure(error))
+      credentials?.refuse(this.#credential)
+    if (this.#borrower !== undefined) this.#borrower.lose(error)
+    else if (was === 'open' && !this.#isOut) onError(error)
+  }
+
+  #break(): void {
+    this.#phase = 'broken'
+  }
+
+  #end(): void {
+    if (this.#phase === 'ending') return
+    this.#phase = 'ending'
+    this.core.end()
+  }
+
+  #send(sql: string): Promise<void> {
+    return new Promise((resolve, reject) => this.core.query(sql, answering(resolve, reject)))
+  }
+
+  async #hasDatabase(): Promise<boolean> {
+    const rows = await new Promise<unknown>((resolve, reject) =>
+      this.core.query({ sql: 'SELECT DATABASE()', rowsAsArray: true }, answering(resolve, reject)),
+    )
+    return (rows as [[unknown]])[0][0] !== null
+  }
+}
+
+const answering =
+  <T>(resolve: (value: T) => void, reject: (reason: unknown) => void): Callback =>
+  (error, result) =>
+    error ? reject(error) : resolve(result as T)

@@ -1,0 +1,134 @@
+import { Socket } from 'node:net'
+import type { ConnectionOptions, PoolOptions, SslOptions } from 'mysql2'
+import type mysql from 'mysql2/promise'
+import { loadDriver } from '../load-driver.ts'
+import { doneWithin } from '../pool/bounded.ts'
+import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
+import type { DriverSettings } from '../pool/pool-options.ts'
+import { type ConnectionSettings, MysqlConnection } from './connection.ts'
+import { diagnose } from './diagnosis.ts'
+import type { CoreConfig, CoreConnection, CorePool } from './internals.ts'
+import { QueryKiller } from './kill.ts'
+import { clientClass } from './leased-client.ts'
+
+/** The last milliseconds of a close go to ending what the server still runs. */
+const cancelBound = 50
+
+interface Driver {
+  readonly core: typeof import('mysql2')
+  readonly promise: typeof mysql
+}
+
+const load = async (): Promise<Driver> => ({
+  core: (await import('mysql2')).default,
+  promise: (await import('mysql2/promise')).default,
+})
+
+/** Speaks to mysql2. */
+export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection> {
+  readonly name: string
+  readonly #settings: DriverSettings<PoolOptions>
+  readonly #open = new Set<MysqlConnection>()
+  readonly #connections = new WeakMap<CoreConnection, MysqlConnection>()
+  readonly #loading: Promise<Driver>
+
+  constructor(settings: DriverSettings<PoolOptions>) {
+    this.name = settings.name
+    this.#settings = settings
+    // At once, not at the first request, whose time it would take.
+    this.#loading = loadDriver(settings.name, 'mysql2', load)
+    this.#loading.catch(() => {})
+  }
+
+  async open(): Promise<mysql.Pool> {
+    const { share, credentials } = this.#settings
+    const driver = await this.#loading
+    const config = configOf(this.#settings)
+    let settings: ConnectionSettings
+    const pool = driver.core.createPool({
+      ...config,
+      connectionLimit: share,
+      // The time of each attempt begins when its credentials are known.
+      connectTimeout: 0,
+      stream: ({ config }: { config: CoreConfig }) => this.#openSocket(config, settings),
+    })
+    const { ssl = false, charsetNumber } = coreOf(pool).config.connectionConfig
+    settings = {
+      ...this.#settings,
+      Client: clientClass(driver.promise),
+      killer: new QueryKiller({ driver: driver.core, config: { ...config, ssl: ssl as SslOptions }, credentials }),
+      names: namesOf({ ...driver.core.Charsets }, charsetNumber),
+      open: this.#open,
+    }
+    return pool.promise()
+  }
+
+  checkOut(pool: mysql.Pool, done: (error: unknown, connection?: PoolConnection<mysql.PoolConnection>) => void): void {
+    coreOf(pool.pool).getConnection((error, core) => {
+      const connection = core && this.#connections.get(core)
+      if (connection === undefined) done(error)
+      // It was lost on its way here.
+      else if (connection.state === 'broken') this.checkOut(pool, done)
+      else done(undefined, connection.take())
+    })
+  }
+
+  diagnose(error: unknown): ConnectProblem {
+    return diagnose(error)
+  }
+
+  get credentialsCanChange(): boolean {
+    return this.#settings.credentials?.canChange ?? false
+  }
+
+  async maxConnections(pool: mysql.Pool): Promise<number> {
+    const [rows] = await pool.query<mysql.RowDataPacket[]>('SELECT @@max_connections AS max')
+    return Number(rows[0]?.['max'])
+  }
+
+  async close(pool: mysql.Pool, deadline: number): Promise<void> {
+    const ended = Promise.all(Array.from(this.#open, (connection) => connection.retire()))
+    if (!(await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended))) {
+      const busy = [...this.#open].filter(({ state }) => state === 'busy')
+      await doneWithin(cancelBound, Promise.allSettled(busy.map((connection) => connection.cancel())))
+      for (const connection of this.#open) connection.destroy()
+    }
+    coreOf(pool.pool).end(() => {})
+  }
+
+  /** Called by mysql2 as it makes a connection, which is there to be found when it has been made. */
+  #openSocket(config: CoreConfig, settings: ConnectionSettings): Socket {
+    const socket = new Socket()
+    queueMicrotask(() => {
+      const core = newestOf(config)
+      const connection = new MysqlConnection(core, socket, settings)
+      this.#connections.set(core, connection)
+      void connection.connect()
+    })
+    return socket
+  }
+}
+
+const coreOf = (pool: unknown): CorePool => pool as CorePool
+
+/** With what mysql2 is configured, of which it changes parts. */
+const configOf = ({ config }: DriverSettings<PoolOptions>): ConnectionOptions => {
+  const { ssl } = config
+  const isChecked = ssl !== undefined && (typeof ssl === 'string' || ssl.rejectUnauthorized !== false)
+  return {
+    ...config,
+    ...(typeof ssl === 'object' && { ssl: { ...ssl } }),
+    // A password that goes over as it is, such as a token of IAM, goes to a server that is known.
+    enableCleartextPlugin: config.enableCleartextPlugin ?? isChecked,
+    gracefulEnd: true,
+  }
+}
+
+/** The connection that is being made with this configuration. */
+const newestOf = ({ pool }: CoreConfig): CoreConnection => pool._allConnections.get(pool._allConnections.length - 1)
+
+/** The statement that gives a session its character set and collation, which are one number on the wire. */
+const namesOf = (charsets: Readonly<Record<string, number>>, charsetNumber: number): string => {
+  const [collation = 'utf8mb4_unicode_ci'] = Object.keys(charsets).filter((name) => charsets[name] === charsetNumber)
+  return `SET NAMES ${collation.split('_')[0]} COLLATE ${collation}`.toLowerCase()
+}

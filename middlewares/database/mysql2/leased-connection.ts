@@ -1,0 +1,245 @@
+import { EventEmitter } from 'node:events'
+import type mysql from 'mysql2/promise'
+import type { Ending } from '../../../src/scope/scope.ts'
+import { type Borrower, endedError } from '../pool/driver.ts'
+import { inContext } from '../pool/in-context.ts'
+import { QuietEmitter } from '../pool/quiet-emitter.ts'
+import type { MysqlConnection } from './connection.ts'
+import type { Callback, Command, CoreConfig, PreparedStatement } from './internals.ts'
+import type { ClientClass, LeasedClient } from './leased-client.ts'
+import { LeasedStatement } from './leased-statement.ts'
+
+type CreateQuery = (query: unknown, values: unknown, callback: undefined, config: CoreConfig) => Command
+
+const ignore = (): void => {}
+
+/**
+ * A pool's connection as one request sees it, with callbacks: what the request's client stands on, and its `connection`.
+ * It fails all it is asked for once it is revoked, and does not lead to the connection itself, which goes on to other
+ * requests. Listeners are this request's own.
+ */
+export class LeasedConnection extends QuietEmitter {
+  readonly config: Readonly<CoreConfig>
+  readonly #name: string
+  readonly #borrower: Borrower
+  readonly #createQuery: CreateQuery
+  readonly #client: LeasedClient
+  /** Until it is revoked. */
+  #connection: MysqlConnection | undefined
+  #ending: Ending | undefined
+  /** What is read by events, which mysql2 leaves unanswered when a connection is lost. */
+  #read: Set<Command> | undefined
+
+  constructor(name: string, connection: MysqlConnection, borrower: Borrower, Client: ClientClass) {
+    super()
+    this.#name = name
+    this.#borrower = borrower
+    this.#connection = connection
+    this.config = connection.sharedConfig
+    this.#createQuery = (connection.core.constructor as unknown as { createQuery: CreateQuery }).createQuery
+    this.#client = new Client(this)
+  }
+
+  get client(): mysql.PoolConnection {
+    return this.#client as unknown as mysql.PoolConnection
+  }
+
+  get isRevoked(): boolean {
+    return this.#connection === undefined
+  }
+
+  /** Whether nothing runs on it. */
+  get isIdle(): boolean {
+    return this.#connection?.state !== 'busy'
+  }
+
+  query(...parts: [unknown, unknown?, unknown?]): unknown {
+    return this.#run('query', parts)
+  }
+
+  execute(...parts: [unknown, unknown?, unknown?]): unknown {
+    return this.#run('execute', parts)
+  }
+
+  beginTransaction(callback?: Callback): unknown {
+    return this.#run('query', ['START TRANSACTION', callback])
+  }
+
+  commit(callback?: Callback): unknown {
+    return this.#run('query', ['COMMIT', callback])
+  }
+
+  rollback(callback?: Callback): unknown {
+    return this.#run('query', ['ROLLBACK', callback])
+  }
+
+  ping(callback: Callback = ignore): void {
+    const connection = this.#use('ping()', callback)
+    connection?.core.ping(inContext(callback))
+  }
+
+  /** What it takes away is more than the pool expects to be gone. */
+  reset(callback: Callback = ignore): void {
+    const connection = this.#use('reset()', callback)
+    connection?.change()
+    connection?.core.reset(inContext(callback))
+  }
+
+  /** The user is the connection's, which therefore serves nobody else. */
+  changeUser(options: unknown, callback: Callback = ignore): void {
+    const connection = this.#use('changeUser()', callback)
+    connection?.spoil()
+    connection?.core.changeUser(options, inContext(callback))
+  }
+
+  prepare(options: unknown, callback: Callback = ignore): void {
+    const connection = this.#use('prepare()', callback)
+    const done = inContext(callback)
+    connection?.core.prepare(options, (error, statement) =>
+      error ? done(error) : done(null, new LeasedStatement(this, options, statement)),
+    )
+  }
+
+  unprepare(query: unknown): unknown {
+    return this.#use('unprepare()').core.unprepare(query)
+  }
+
+  executePrepared(statement: PreparedStatement, parts: unknown[]): unknown {
+    const connection = this.#connection
+    if (connection === undefined) return this.#refuse('execute()', [statement.query, ...parts])
+    return this.#follow(statement.execute(...parts.map(inContext)), parts)
+  }
+
+  get threadId(): number {
+    return this.#use('threadId').core.threadId
+  }
+
+  get state(): string {
+    return this.#connection?.core.state ?? 'disconnected'
+  }
+
+  get authorized(): boolean {
+    return this.#connection?.core.authorized ?? false
+  }
+
+  format(...parts: unknown[]): string {
+    return this.#use('format()').core.format(...parts)
+  }
+
+  escape(value: unknown): string {
+    return this.#use('escape()').core.escape(value)
+  }
+
+  escapeId(value: unknown): string {
+    return this.#use('escapeId()').core.escapeId(value)
+  }
+
+  /** What is paused now may not be resumed, so that the connection serves nobody else. */
+  pause(): void {
+    const connection = this.#use('pause()')
+    connection.spoil()
+    connection.core.pause()
+  }
+
+  resume(): void {
+    this.#use('resume()').core.resume()
+  }
+
+  connect(callback: Callback = ignore): void {
+    if (this.#use('connect()', callback) !== undefined) process.nextTick(callback, null, this)
+  }
+
+  promise(): mysql.PoolConnection {
+    return this.client
+  }
+
+  /** Gives the client back before the request ends. */
+  release(): void {
+    this.#use('release()')
+    void this.#borrower.giveBack()
+  }
+
+  /** Gives the client back; its connection is not used again. */
+  destroy(): void {
+    this.#use('destroy()').spoil()
+    void this.#borrower.giveBack()
+  }
+
+  close(): void {
+    this.destroy()
+  }
+
+  end(callback: Callback = ignore): void {
+    this.destroy()
+    process.nextTick(callback, null)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#connection !== undefined) this.release()
+  }
+
+  /** Passes an event of the connection on to the request's listeners. */
+  pass(event: string, ...details: unknown[]): void {
+    if (this.listenerCount(event) > 0) this.emit(event, ...details)
+  }
+
+  /** The connection is lost. */
+  lose(error: Error): void {
+    for (const query of this.#read ?? []) if (query.listenerCount('error') > 0) query.emit('error', error)
+    this.pass('error', error)
+  }
+
+  revoke(ending: Ending | undefined): void {
+    if (!this.isIdle) {
+      // What is running may be cancelled now, and nobody may be left to hear of it.
+      this.#client.silence()
+      for (const query of this.#read ?? []) query.on('error', ignore)
+    }
+    this.#ending = ending
+    this.#connection = undefined
+    this.#read = undefined
+  }
+
+  #run(method: 'query' | 'execute', parts: unknown[]): unknown {
+    const connection = this.#connection
+    if (connection === undefined) return this.#refuse(`${method}()`, parts)
+    const [query, values, callback] = parts
+    return this.#follow(connection.query(method, query, inContext(values), inContext(callback)), parts)
+  }
+
+  #follow(query: Command, parts: unknown[]): Command {
+    if (parts.some(isFunction)) return query
+    this.#read ??= new Set()
+    const read = this.#read.add(query)
+    query.once('end', () => read.delete(query))
+    return query
+  }
+
+  #use(use: string): MysqlConnection
+  #use(use: string, callback: Callback): MysqlConnection | undefined
+  #use(use: string, callback?: Callback): MysqlConnection | undefined {
+    if (this.#connection !== undefined) return this.#connection
+    const error = endedError(this.#name, use, this.#ending)
+    if (callback === undefined) throw error
+    process.nextTick(callback, error)
+    return undefined
+  }
+
+  /** Fails a query as mysql2 fails one on a broken connection, in each of its forms. */
+  #refuse(use: string, parts: unknown[]): unknown {
+    const error = endedError(this.#name, use, this.#ending)
+    const callback = parts.find(isFunction)
+    if (callback !== undefined) {
+      process.nextTick(callback, error)
+      return new EventEmitter()
+    }
+    const query = this.#createQuery(parts[0], parts[1], undefined, this.config)
+    process.nextTick(() => {
+      if (query.listenerCount('error') > 0) query.emit('error', error)
+      query.emit('end')
+    })
+    return query
+  }
+}
+
+const isFunction = (part: unknown): part is (error: Error) => void => typeof part === 'function'

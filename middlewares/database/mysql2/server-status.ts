@@ -1,0 +1,36 @@
+import type { Command, Packet } from './internals.ts'
+
+/** {@link https://dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html} */
+export const inTransaction = 0x0001
+export const autocommit = 0x0002
+export const sessionChanged = 0x4000
+
+const ok = 0x00
+const failed = 0xff
+
+/** The bytes a number with a length takes, by the first of them. */
+const widthOf = (first: number): number => {
+  if (first < 0xfb) return 1
+  if (first === 0xfc) return 3
+  return first === 0xfd ? 4 : 9
+}
+
+/** An OK packet can only come where mysql2 awaits one: rows begin with the same byte. */
+const awaitsOk = ({ next, resultsetHeader, infileOk, pingResponse, resetConnectionResponse }: Command): boolean =>
+  next === resultsetHeader || next === infileOk || next === pingResponse || next === resetConnectionResponse
+
+/**
+ * What a packet says of its session: the status flags, `'failed'` for an error, which hides them, or nothing.
+ *
+ * {@link https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_response_packets.html}
+ */
+export const statusOf = (packet: Packet, command: Command): number | 'failed' | undefined => {
+  const { buffer, offset } = packet
+  const first = buffer[offset]
+  if (first === failed) return 'failed'
+  if (packet.isEOF()) return packet.eofStatusFlags()
+  if (first !== ok || !awaitsOk(command)) return undefined
+  const affectedRows = offset + 1
+  const insertId = affectedRows + widthOf(buffer[affectedRows] ?? 0)
+  return buffer.readUInt16LE(insertId + widthOf(buffer[insertId] ?? 0))
+}
