@@ -42,5 +42,6 @@ export const handler = middy<S3Event, Summary>(managed())
     const file = workspace.createReadStream('input.csv')
     const summary = await summarize(file, parameters.format, (rows) => insertRows(client, key, rows))
     await client.query('COMMIT')
+    logger.info('Loaded', { rows: summary.rows })
     return summary
   })
