@@ -1,5 +1,4 @@
 import { aBoolean, checkOptions, invalidOption, type Rules, required, text } from '../../src/options.ts'
-import { scopeOf } from '../../src/scope/current.ts'
 import type { Added } from '../../src/scope/middleware.ts'
 import { valueMiddleware } from '../../src/scope/value-middleware.ts'
 import { isSource, type Source } from '../../src/source.ts'
@@ -114,13 +113,13 @@ export const parameters = <
   if (typeof values !== 'function') {
     const reader = readerOf(values, true)
     if (prefetch) reader.prefetch()
-    return valueMiddleware('parameters', contextKey as K, (request) => reader.read(request.context, scopeOf(request)))
+    return valueMiddleware('parameters', contextKey as K, ({ context }, scope) => reader.read(context, scope))
   }
   if (prefetch)
     throw invalidOption('parameters()', 'prefetch', 'left out where values is a function of the request', prefetch)
-  return valueMiddleware('parameters', contextKey as K, (request) => {
+  return valueMiddleware('parameters', contextKey as K, (request, scope) => {
     const sources = values(request as ParametersRequest<never>)
-    if (!(sources instanceof Promise)) return readerOf(sources).read(request.context, scopeOf(request))
-    return sources.then((given) => readerOf(given).read(request.context, scopeOf(request)))
+    if (!(sources instanceof Promise)) return readerOf(sources).read(request.context, scope)
+    return sources.then((given) => readerOf(given).read(request.context, scope))
   })
 }

@@ -63,4 +63,4 @@ export const currentScope = (): Scope | undefined => storage.getStore()
  * ```
  */
 export const scopeOf = (request: RequestLike): Scope | undefined =>
-  managedScopeOf(request) ?? openScopes.all().find((scope) => scope.request === request)
+  managedScopeOf(request) ?? openScopes.find((scope) => scope.request === request)

@@ -52,6 +52,10 @@ export class OpenScopes<T extends Expiring> {
     return [...this.#scopes]
   }
 
+  find(matches: (scope: T) => boolean): T | undefined {
+    return this.#scopes.find(matches)
+  }
+
   /** Has `timeOut` called in so many milliseconds. Until then the process stays alive, as with a timer of Middy's own. */
   race(scope: T, delay: number, timeOut: () => void): void {
     const time = now()

@@ -1,8 +1,9 @@
 import { ContextKeys } from './context-keys.ts'
-import { managedScopeOf } from './current.ts'
+import { managedScopeOf, scopeOf } from './current.ts'
 import type { Added } from './middleware.ts'
 import { remainingTime, type TimedContext } from './remaining-time.ts'
-import type { RequestLike } from './request-scope.ts'
+import type { RequestLike, RequestScope } from './request-scope.ts'
+import type { Scope } from './scope.ts'
 
 /**
  * Makes a middleware of a value for the context that nobody has to give back. On a plain `middy()` it opens no scope,
@@ -11,10 +12,9 @@ import type { RequestLike } from './request-scope.ts'
 export const valueMiddleware = <const K extends string, V, E = unknown>(
   name: string,
   contextKey: K,
-  provide: (request: RequestLike & { readonly event: E }) => V | Promise<V>,
+  provide: (request: RequestLike & { readonly event: E }, scope: Scope | undefined) => V | Promise<V>,
 ): Added<K, V, E> => {
-  const put = (request: RequestLike, value: V): void => {
-    const managed = managedScopeOf(request)
+  const put = (request: RequestLike, managed: RequestScope | undefined, value: V): void => {
     if (managed !== undefined) managed.provide(name, contextKey, value)
     else {
       new ContextKeys().add(request.context as object, name, contextKey, value)
@@ -22,9 +22,10 @@ export const valueMiddleware = <const K extends string, V, E = unknown>(
     }
   }
   const before = (request: RequestLike & { readonly event: E }): Promise<void> | undefined => {
-    const value = provide(request)
-    if (value instanceof Promise) return value.then((given) => put(request, given))
-    put(request, value)
+    const managed = managedScopeOf(request)
+    const value = provide(request, managed ?? scopeOf(request))
+    if (value instanceof Promise) return value.then((given) => put(request, managed, given))
+    put(request, managed, value)
     return undefined
   }
   return { before: Object.defineProperty(before, 'name', { value: `${name}Before` }) } as unknown as Added<K, V, E>
