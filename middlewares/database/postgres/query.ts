@@ -20,6 +20,9 @@ export interface Query extends Promise<unknown> {
   readonly cursorRows?: number
   cursorFn?: (rows: unknown) => unknown
   forEachFn?: (row: unknown) => unknown
+  cursor: (...cursor: unknown[]) => unknown
+  /** What it has failed of, once it has. */
+  failure?: unknown
 }
 
 export interface QueryHandler {
@@ -60,12 +63,31 @@ export const bindCallbacks = (query: Query): void => {
   if (query.cursorFn !== undefined) query.cursorFn = AsyncResource.bind(query.cursorFn)
 }
 
+/** For the cursors of postgres.js, a connection that is lost between two steps is the end of the rows. */
+export function cursorThatFails(this: Query, ...cursor: unknown[]): unknown {
+  const made = Object.getPrototypeOf(this).cursor.apply(this, cursor) as AsyncIterable<unknown> | Query
+  if (made === this) return made
+  return {
+    [Symbol.asyncIterator]: () => {
+      const steps = (made as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      return {
+        next: async () => {
+          if (this.failure !== undefined) throw this.failure
+          return steps.next()
+        },
+        return: async () => steps.return?.(),
+      }
+    },
+  }
+}
+
 /** Calls `done` once, when a query has ended and left its connection, with the error it failed with. */
 export const followQuery = (query: Query, done: (error: unknown) => void): void => {
   let open = true
   const end = (error?: unknown): void => {
     if (!open) return
     open = false
+    query.failure = error
     done(error)
   }
   const resolving = (settle: Settle) => (value: unknown) => {

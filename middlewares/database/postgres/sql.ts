@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs'
 import type postgres from 'postgres'
-import { isQuery, type Query, type QueryHandler } from './query.ts'
+import { cursorThatFails, isQuery, type Query, type QueryHandler } from './query.ts'
 
 /** What becomes of the queries of one handle. */
 export interface QueryRunner {
@@ -19,6 +19,7 @@ export const sqlOf = (origin: postgres.ISql, { send, cancel }: QueryRunner, own:
   const adopt = (query: Query, handler: QueryHandler = send): Query => {
     query.handler = handler
     query.canceller = cancel
+    query.cursor = cursorThatFails
     return query
   }
   const sql = (...parts: unknown[]): unknown => {
