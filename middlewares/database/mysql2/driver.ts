@@ -65,10 +65,10 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
 
   checkOut(pool: mysql.Pool, done: (error: unknown, connection?: PoolConnection<mysql.PoolConnection>) => void): void {
     coreOf(pool.pool).getConnection((error, core) => {
-      const connection = core && this.#connections.get(core)
-      if (connection === undefined) done(error)
+      if (core === undefined) return done(error)
+      const connection = this.#connections.get(core) as MysqlConnection
       // It was lost on its way here.
-      else if (connection.state === 'broken') this.checkOut(pool, done)
+      if (connection.state === 'broken') this.checkOut(pool, done)
       else done(undefined, connection.take())
     })
   }
@@ -100,7 +100,7 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
   #openSocket(config: CoreConfig, settings: ConnectionSettings): Socket {
     const socket = new Socket()
     queueMicrotask(() => {
-      const core = newestOf(config)
+      const core = connectionOf(config)
       const connection = new MysqlConnection(core, socket, settings)
       this.#connections.set(core, connection)
       void connection.connect()
@@ -124,8 +124,13 @@ const configOf = ({ config }: DriverSettings<PoolOptions>): ConnectionOptions =>
   }
 }
 
-/** The connection that is being made with this configuration. */
-const newestOf = ({ pool }: CoreConfig): CoreConnection => pool._allConnections.get(pool._allConnections.length - 1)
+/** The connection that has this configuration for its own: others may have been made since. */
+const connectionOf = (config: CoreConfig): CoreConnection => {
+  const { _allConnections: all } = config.pool
+  let index = all.length - 1
+  while (all.get(index).config !== config) index -= 1
+  return all.get(index)
+}
 
 /** The statement that gives a session its character set and collation, which are one number on the wire. */
 const namesOf = (charsets: Readonly<Record<string, number>>, charsetNumber: number): string => {

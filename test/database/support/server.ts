@@ -85,12 +85,12 @@ export const testServer = (options?: PostgresOptions): TestServer => {
   return test
 }
 
-type Work<L, E, R> = (db: Db<L, pg.Pool>, event: E, context: Context & { readonly signal: AbortSignal }) => R
+type Work<L, P, E, R> = (db: Db<L, P>, event: E, context: Context & { readonly signal: AbortSignal }) => R
 
 /** A handler that does `work` with its database. */
-export const handlerOf = <L, R, E = undefined>(
-  db: Database<L, pg.Pool>,
-  work: Work<L, E, R>,
+export const handlerOf = <L, P, R, E = undefined>(
+  db: Database<L, P>,
+  work: Work<L, P, E, R>,
 ): ((event: E, context: Context) => Promise<Awaited<R>>) =>
   middy<E>(managed())
     .use(database({ db }))
