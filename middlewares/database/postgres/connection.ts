@@ -7,6 +7,7 @@ import { ReportedSettings } from '../pg/reported-settings.ts'
 import { resetSession, type Trace, traceOf } from '../pg/session.ts'
 import { doneWithin } from '../pool/bounded.ts'
 import { type ConnectionState, endedError, type PoolConnection } from '../pool/driver.ts'
+import { jittered } from '../pool/lifetime.ts'
 import { followQuery, primitivesOf, type Query, type QueryPrimitives, silence } from './query.ts'
 import { Transaction } from './transaction.ts'
 
@@ -39,9 +40,6 @@ export interface Audience {
 
 const endBound = 1_000
 const startsTransaction = /(?:^|;)\s*start\s+transaction\b/i
-
-/** Lifetimes from three quarters to the whole, so that connections opened together don't end together. */
-const jittered = (lifetime: number): number => lifetime * (0.75 + Math.random() / 4)
 
 /**
  * One physical connection: a `postgres()` of its own that never has another. In a pool of postgres.js queries of

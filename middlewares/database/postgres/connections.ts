@@ -30,6 +30,15 @@ export class Connections {
     this.#settings = settings
   }
 
+  /** Whether one of them can be kept for notifications. */
+  get canListen(): boolean {
+    return this.#settings.share > 1
+  }
+
+  report(error: Error): void {
+    this.#settings.onError(error)
+  }
+
   checkOut(done: CheckedOut): void {
     this.#waiting.push(done)
     this.#serve()
@@ -47,7 +56,7 @@ export class Connections {
     this.#open.delete(connection)
     const index = this.#idle.indexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
-    if (idle && !this.#settings.options.idle_timeout) this.#report()
+    if (idle && !this.#settings.options.idle_timeout) this.report(new Error('the server has closed it'))
     this.#serve()
   }
 
@@ -88,13 +97,5 @@ export class Connections {
         this.#serve()
       },
     )
-  }
-
-  #report(): void {
-    try {
-      this.#settings.onError(new Error('the server has closed it'))
-    } catch {
-      // Thrown on, it would end the worker.
-    }
   }
 }

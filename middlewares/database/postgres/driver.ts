@@ -1,32 +1,19 @@
 import type postgres from 'postgres'
-import type { CredentialStore } from '../credentials.ts'
 import { loadDriver } from '../load-driver.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
+import type { DriverSettings } from '../pool/pool-options.ts'
 import type { PostgresConnection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { diagnose } from './diagnosis.ts'
-
-/** What connections of postgres.js are made with. */
-export interface PostgresDriverSettings {
-  readonly name: string
-  readonly share: number
-  readonly config: postgres.Options<Record<string, postgres.PostgresType>>
-  readonly credentials: CredentialStore | undefined
-  /** Milliseconds. */
-  readonly connectTimeout: number
-  /** Milliseconds. */
-  readonly maxLifetime: number
-  readonly traces: boolean
-  readonly onError: (error: Error) => void
-}
+import type { PostgresConfig } from './postgres-js.ts'
 
 /** Speaks to postgres.js. */
 export class PostgresDriver implements PoolDriver<Connections, PostgresConnection> {
   readonly name: string
-  readonly #settings: PostgresDriverSettings
+  readonly #settings: DriverSettings<PostgresConfig>
   readonly #loading: Promise<typeof postgres>
 
-  constructor(settings: PostgresDriverSettings) {
+  constructor(settings: DriverSettings<PostgresConfig>) {
     this.name = settings.name
     this.#settings = settings
     // At once, not at the first request, whose time it would take.

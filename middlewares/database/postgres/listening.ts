@@ -1,5 +1,5 @@
-import { AsyncResource } from 'node:async_hooks'
 import type { Lease } from '../../../src/database-adapter.ts'
+import { inContext } from '../pool/in-context.ts'
 import type { PostgresConnection } from './connection.ts'
 
 type Listener = (payload: string) => void
@@ -25,7 +25,7 @@ export class Listening {
   }
 
   async listen(channel: string, listener: Listener): Promise<Subscription> {
-    const bound = AsyncResource.bind(listener)
+    const bound = inContext(listener)
     const listeners = this.#channels.get(channel) ?? new Set()
     this.#channels.set(channel, listeners.add(bound))
     try {

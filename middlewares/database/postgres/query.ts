@@ -1,7 +1,7 @@
-import { AsyncResource } from 'node:async_hooks'
 import { type Readable, Stream } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type postgres from 'postgres'
+import { inContext } from '../pool/in-context.ts'
 
 type Settle = (value: unknown) => void
 
@@ -57,10 +57,9 @@ export const silence = (work: Promise<unknown>): void => {
   Promise.prototype.then.call(work, undefined, ignore)
 }
 
-/** postgres.js calls back in nobody's async context: a callback is to be called in that of whoever gave it. */
 export const bindCallbacks = (query: Query): void => {
-  if (query.forEachFn !== undefined) query.forEachFn = AsyncResource.bind(query.forEachFn)
-  if (query.cursorFn !== undefined) query.cursorFn = AsyncResource.bind(query.cursorFn)
+  if (query.forEachFn !== undefined) query.forEachFn = inContext(query.forEachFn)
+  if (query.cursorFn !== undefined) query.cursorFn = inContext(query.cursorFn)
 }
 
 /** For the cursors of postgres.js, a connection that is lost between two steps is the end of the rows. */

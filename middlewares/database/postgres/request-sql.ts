@@ -1,8 +1,7 @@
 import type postgres from 'postgres'
-import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
+import type { Database, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { endedError } from '../pool/driver.ts'
-import type { LeasedPool } from '../pool/leased-pool.ts'
 import type { PostgresConnection } from './connection.ts'
 import type { Connections } from './connections.ts'
 import type { Listening } from './listening.ts'
@@ -13,7 +12,7 @@ import { type TransactionWork, transactionSql } from './transaction-sql.ts'
 /** What all handles of one worker share. */
 export interface WorkerConnections {
   readonly name: string
-  readonly pool: LeasedPool<Connections, PostgresConnection, PostgresConnection>
+  readonly pool: Database<PostgresConnection, Connections>
   readonly listening: Listening
 }
 

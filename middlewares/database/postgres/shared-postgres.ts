@@ -1,7 +1,6 @@
 import type postgres from 'postgres'
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
-import { LeasedPool, type PoolSettings } from '../pool/leased-pool.ts'
 import type { PostgresConnection } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { Listening } from './listening.ts'
@@ -14,13 +13,6 @@ const nobody: LeaseRequest = {
   giveBack: async () => {},
 }
 
-/** What a shared handle is made of. */
-export interface SharedPostgresSettings<M> {
-  readonly pool: PoolSettings<Connections, PostgresConnection, PostgresConnection>
-  readonly map: (sql: postgres.Sql) => M
-  readonly onError: (error: Error) => void
-}
-
 /** One worker's connections of postgres.js, which every request has a handle of its own on. */
 export class SharedPostgres<M> implements Database<M, postgres.Sql> {
   readonly name: string
@@ -28,13 +20,12 @@ export class SharedPostgres<M> implements Database<M, postgres.Sql> {
   readonly #worker: WorkerConnections
   #sql: Promise<postgres.Sql> | undefined
 
-  constructor({ pool: settings, map, onError }: SharedPostgresSettings<M>) {
-    const pool = new LeasedPool(settings)
+  constructor(pool: Database<PostgresConnection, Connections>, map: (sql: postgres.Sql) => M) {
     this.name = pool.name
     this.#map = map
     const listening = new Listening(
-      () => outsideRequests(() => this.#lendForListening(settings.share)),
-      (error) => onError(error as Error),
+      () => outsideRequests(() => this.#lendForListening()),
+      (error) => this.#report(error),
     )
     this.#worker = { name: pool.name, pool, listening }
   }
@@ -62,10 +53,15 @@ export class SharedPostgres<M> implements Database<M, postgres.Sql> {
     return this.#worker.pool.close(options)
   }
 
-  #lendForListening(share: number): Promise<Lease<PostgresConnection>> {
-    if (share > 1) return this.#worker.pool.acquire(nobody)
+  async #lendForListening(): Promise<Lease<PostgresConnection>> {
+    if ((await this.#worker.pool.pool).canListen) return this.#worker.pool.acquire(nobody)
     throw new TypeError(
       `${this.name}: sql.listen() needs a connection for itself, and a worker has one. Raise connections to two for each worker.`,
     )
+  }
+
+  async #report(error: unknown): Promise<void> {
+    const connections = await this.#worker.pool.pool.catch(() => undefined)
+    connections?.report(error as Error)
   }
 }
