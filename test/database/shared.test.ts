@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net'
+import { createServer, Server } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import { currentScope, managed } from 'middy-managed-instances'
@@ -47,7 +47,7 @@ describe('sharedClient()', () => {
       handlerOf(db, (server) => server),
       Array(64).fill(undefined),
     )
-    expect(new Set(results.map((result) => result.status === 'fulfilled' && result.value)).size).toBe(1)
+    expect(results.map(({ status }) => status)).toEqual(Array(64).fill('fulfilled'))
     expect(opened).toBe(1)
   })
 
@@ -67,12 +67,11 @@ describe('sharedClient()', () => {
 
   test('opens anew when the client is of no more use', async () => {
     const db = own({ isUsable: (server) => server.listening })
-    const handler = handlerOf(db, (server) => server)
+    const handler = handlerOf(db, (server) => (server.address() as { port: number }).port)
     const first = await invoke(handler, undefined)
     expect(await invoke(handler, undefined)).toBe(first)
-    await close(first)
-    const second = await invoke(handler, undefined)
-    expect([second === first, second.listening]).toEqual([false, true])
+    await close(await db.pool)
+    expect(await invoke(handler, undefined)).not.toBe(first)
   })
 
   test('opens outside of the request that asks first, whose end ends only its own wait', async () => {
@@ -122,10 +121,7 @@ describe('sharedClient()', () => {
 
   test('is closed within the deadline also by a close that hangs', async () => {
     const db = own({ close: () => new Promise(() => {}) })
-    const server = await invoke(
-      handlerOf(db, (server) => server),
-      undefined,
-    )
+    const server = await db.pool
     const started = performance.now()
     await db.close({ deadline: Date.now() + 50 })
     expect(performance.now() - started).toBeLessThan(500)
@@ -136,5 +132,44 @@ describe('sharedClient()', () => {
     await expect(own({ name: 'redis' }).describe({ environments: 2 })).resolves.toBe(
       'redis: 1 worker x 1 connection x 2 environments = 2 connections',
     )
+  })
+
+  test('fails every use by a request that has ended, and none by another', async () => {
+    const db = own()
+    let kept: Server | undefined
+    const chains = await invoke(
+      handlerOf(db, (server) => {
+        kept = server
+        return server instanceof Server && server.on('close', () => {}) === server
+      }),
+      undefined,
+    )
+    expect(chains).toBe(true)
+    const error = await failureOf(() => kept?.address())
+    expect(error).toMatchObject({ code: 'REQUEST_ENDED', data: { outcome: 'returned' } })
+    await expect(
+      invoke(
+        handlerOf(db, (server) => server.listening),
+        undefined,
+      ),
+    ).resolves.toBe(true)
+  })
+
+  test('listens to errors from before the client connects, whatever is done with them', async () => {
+    const errors: unknown[] = []
+    const db = own({
+      open: () => createServer(),
+      connect: (server) => {
+        server.emit('error', new Error('while connecting'))
+        return new Promise<void>((resolve) => server.listen(0, resolve))
+      },
+      onError: (error) => {
+        errors.push(error)
+        throw new Error('of the listener')
+      },
+    })
+    const server = await db.pool
+    server.emit('error', new Error('later'))
+    expect(errors).toMatchObject([{ message: 'while connecting' }, { message: 'later' }])
   })
 })

@@ -1,21 +1,32 @@
+import { EventEmitter } from 'node:events'
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
+import { logLine } from '../../../src/log.ts'
 import { aFunction, checkOptions, longestTimer, type Rules, required, text } from '../../../src/options.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
 import { doneWithin } from '../pool/bounded.ts'
+import { revocable } from './revocable.ts'
 
 const closeBound = 1_000
 
 /** What `sharedClient()` takes. */
 export interface SharedClientOptions<C> {
-  /** Opens the client. Called when a request first asks for it, and again after it failed or the client is of no more use. */
+  /** Makes the client. Called when a request first asks for it, and again after it failed or the client is of no more use. */
   open: () => C | Promise<C>
+  /** Connects the client that `open` has made, once its errors are listened to. @defaultValue nothing is done */
+  connect?: (client: C) => unknown
   /** Closes the client at the end of the environment. @defaultValue nothing is done */
   close?: (client: C) => unknown
   /** Whether the client can still be used; one that can't is replaced, without being closed. @defaultValue always */
   isUsable?: (client: C) => boolean
+  /**
+   * Told of the `error` events of a client that has such: nobody listening, they would end the worker.
+   *
+   * @defaultValue one structured line by `console.warn`
+   */
+  onError?: (error: unknown) => void
   /** How messages call it. @defaultValue 'sharedClient()' */
   name?: string
 }
@@ -29,30 +40,39 @@ type State<C> =
 const rules: Rules<SharedClientOptions<unknown>> = {
   open: required(aFunction),
   close: aFunction,
+  connect: aFunction,
   isUsable: aFunction,
+  onError: aFunction,
   name: text,
 }
 
+const logError = (name: string, error: unknown): void =>
+  logLine('WARN', {
+    code: 'DATABASE_CLIENT_ERROR',
+    message: `${name}: the shared client reports an error: ${error instanceof Error ? error.message : error}`,
+  })
+
 /**
  * One client for all requests of a worker, opened when first asked for: for drivers made for that, such as those of
- * Redis, MongoDB or OpenSearch. It has no session of a request's own, so that nothing is taken back at the end.
+ * Redis, MongoDB or OpenSearch. It has no session of a request's own, so that nothing has to be put in order at the
+ * end: what a request has of it then fails at its next use.
  *
  * @throws TypeError for an unknown option or one of the wrong type.
  *
  * @example
  * ```ts
- * import { createServer, type Server } from 'node:net'
+ * import { connect } from 'node:net'
  * import middy from '@middy/core'
  * import { managed } from 'middy-managed-instances'
  * import { database } from 'middy-managed-instances/database'
  * import { sharedClient } from 'middy-managed-instances/database/shared'
  *
  * // In place of createClient() of redis, or new MongoClient().
- * const server = sharedClient<Server>({ open: () => createServer().listen(0), close: (server) => server.close() })
+ * const cache = sharedClient({ open: () => connect(6379, 'cache.example.com'), close: (client) => client.destroy() })
  *
  * export const handler = middy(managed())
- *   .use(database({ db: server, contextKey: 'server' }))
- *   .handler(async (_event, { server }) => (await server.client()).listening)
+ *   .use(database({ db: cache, contextKey: 'cache' }))
+ *   .handler(async (_event, { cache }) => (await cache.client()).bytesRead)
  * ```
  */
 export const sharedClient = <C>(options: SharedClientOptions<C>): Database<C, C> =>
@@ -77,7 +97,8 @@ class SharedClient<C> implements Database<C, C> {
   async acquire({ signal, deadline }: LeaseRequest): Promise<Lease<C>> {
     signal.throwIfAborted()
     const client = await within(this.#open(), signal, deadline, this.name)
-    return { client, end: () => undefined }
+    const lent = revocable(this.name, client)
+    return { client: lent.client, end: (ending) => lent.revoke(ending) as undefined }
   }
 
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
@@ -112,7 +133,7 @@ class SharedClient<C> implements Database<C, C> {
 
   async #opened(): Promise<C> {
     try {
-      const client = await outsideRequests(this.#options.open)
+      const client = await outsideRequests(() => this.#connected())
       // Closed meanwhile: that waits for this, and closes it.
       if (this.#state.kind === 'opening') {
         const unregister = onShutdown(this.name, (shutdown) => this.close(shutdown))
@@ -123,6 +144,26 @@ class SharedClient<C> implements Database<C, C> {
       if (this.#state.kind === 'opening') this.#state = { kind: 'unopened' }
       throw error
     }
+  }
+
+  async #connected(): Promise<C> {
+    const { open, connect } = this.#options
+    const client = await open()
+    this.#listen(client)
+    await connect?.(client)
+    return client
+  }
+
+  #listen(client: unknown): void {
+    const { onError = (error: unknown) => logError(this.name, error) } = this.#options
+    if (!(client instanceof EventEmitter)) return
+    client.on('error', (error) => {
+      try {
+        onError(error)
+      } catch {
+        // Thrown on, it would end the worker.
+      }
+    })
   }
 
   async #close(state: State<C>, deadline: number): Promise<void> {
