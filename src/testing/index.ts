@@ -9,4 +9,5 @@ export {
   type TestedHandler,
 } from './invoke.ts'
 export { expectNoLeaks } from './leaks.ts'
+export { type MemoryAdapter, type MemoryAdapterOptions, memoryAdapter } from './memory-adapter.ts'
 export { stub } from './stub.ts'

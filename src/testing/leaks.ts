@@ -1,12 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
+import { lendersWithClients } from '../lent-clients.ts'
 import { backgroundNames } from '../scope/background.ts'
 import { openScopes } from '../scope/request-scope.ts'
 
 const pollInterval = 5
 
 /**
- * Fails if anything of a request is still there: an open scope, what is deferred to it (workspaces, leases), or a
- * deletion in the background. Things that are just ending get a moment to do so. For `afterEach`.
+ * Fails if anything of a request is still there: an open scope, what is deferred to it (workspaces, leases), a client
+ * that a database has lent and not got back, or a deletion in the background. Things that are just ending get a moment to do so. For `afterEach`.
  *
  * @param within - milliseconds to wait for what is just ending. Default 1000.
  * @throws Error that lists every leak.
@@ -37,5 +38,8 @@ const findLeaks = (): string[] => [
     const held = pending.length === 0 ? 'nothing deferred' : `holding ${pending.join(', ')}`
     return `the scope of request ${requestId ?? 'without an id'} is open, ${held}`
   }),
+  ...lendersWithClients().map(
+    ({ name, lent }) => `${lent} ${lent === 1 ? 'client' : 'clients'} of ${name} not given back`,
+  ),
   ...backgroundNames().map((name) => `${name} goes on in the background`),
 ]

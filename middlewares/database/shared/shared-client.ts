@@ -2,12 +2,14 @@ import { EventEmitter } from 'node:events'
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
 import { aFunction, checkOptions, longestTimer, type Rules, required, text } from '../../../src/options.ts'
+import { revocable } from '../../../src/revocable.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
+import type { Ending } from '../../../src/scope/scope.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
 import { doneWithin } from '../pool/bounded.ts'
-import { revocable } from './revocable.ts'
+import { endedError } from '../pool/driver.ts'
 
 const closeBound = 1_000
 
@@ -97,8 +99,11 @@ class SharedClient<C> implements Database<C, C> {
   async acquire({ signal, deadline }: LeaseRequest): Promise<Lease<C>> {
     signal.throwIfAborted()
     const client = await within(this.#open(), signal, deadline, this.name)
-    const lent = revocable(this.name, client)
-    return { client: lent.client, end: (ending) => lent.revoke(ending) as undefined }
+    const lent = revocable(client)
+    const end = (ending: Ending | undefined): undefined => {
+      lent.revoke((use) => endedError(this.name, use, ending))
+    }
+    return { client: lent.client, end }
   }
 
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {

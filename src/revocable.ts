@@ -1,24 +1,26 @@
-import type { Ending } from '../../../src/scope/scope.ts'
-import { endedError } from '../pool/driver.ts'
-
 /** A client as one request sees it, and its end. */
 export interface Revocable<C> {
   readonly client: C
-  revoke(ending: Ending | undefined): void
+  /** Has every further use fail with what `reason` says of it. Tells whether it was not revoked before. */
+  revoke(reason: (use: string) => Error): boolean
 }
 
 /**
  * Makes of a client one that can be taken back. What that has handed out, such as a collection or a chain of commands,
  * goes on to work: it is the driver's own.
  */
-export const revocable = <C>(name: string, client: C): Revocable<C> => {
-  if ((typeof client !== 'object' && typeof client !== 'function') || client === null)
-    return { client, revoke: () => {} }
+export const revocable = <C>(client: C): Revocable<C> => {
+  let ended: ((use: string) => Error) | undefined
+  const revoke = (reason: (use: string) => Error): boolean => {
+    if (ended !== undefined) return false
+    ended = reason
+    return true
+  }
+  if ((typeof client !== 'object' && typeof client !== 'function') || client === null) return { client, revoke }
   const real: object = client
-  let ended: { readonly ending: Ending | undefined } | undefined
   const methods = new Map<unknown, unknown>()
   const check = (use: PropertyKey): void => {
-    if (ended !== undefined) throw endedError(name, String(use), ended.ending)
+    if (ended !== undefined) throw ended(String(use))
   }
   /** Methods run on the client itself, whose private fields a proxy has not. */
   const methodOf = (method: (...args: unknown[]) => unknown, use: PropertyKey): unknown => {
@@ -51,10 +53,5 @@ export const revocable = <C>(name: string, client: C): Revocable<C> => {
       return Reflect.apply(real as () => unknown, undefined, args)
     },
   })
-  return {
-    client: proxy as C,
-    revoke: (ending) => {
-      ended ??= { ending }
-    },
-  }
+  return { client: proxy as C, revoke }
 }
