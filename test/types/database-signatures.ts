@@ -1,12 +1,16 @@
 // Checked by the compiler, never run: what a user types has these types.
 import middy from '@middy/core'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { drizzle as drizzleJs, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { Kysely, PostgresDialect } from 'kysely'
 import { type Added, managed, type Source } from 'middy-managed-instances'
 import { type Database, type Db, database, type Leak, type Login, rdsIam } from 'middy-managed-instances/database'
 import { type PgConfig, pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
+import { type PostgresConfig, postgresJs } from 'middy-managed-instances/database/postgres'
 import { sharedClient } from 'middy-managed-instances/database/shared'
+import { type MemoryAdapter, memoryAdapter } from 'middy-managed-instances/testing'
 import type pg from 'pg'
+import type postgres from 'postgres'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const expectTrue = <T extends true>(): T | undefined => undefined
@@ -81,3 +85,24 @@ pgPool({ connections: 16, credentials: iam, onLeak: ({ kind, stack }: Leak) => v
 pgPool({ connections: 16, credentials: { username: 'a' } })
 const config: PgConfig = { ssl: { ca: 'a' }, statement_timeout: 1_000 }
 void config
+
+// postgres.js and a database without a server
+const shared = postgresJs({ connections: 16, config: { host: 'localhost', database: 'orders' }, credentials: secret })
+expectTrue<Equal<typeof shared, Database<postgres.Sql, postgres.Sql>>>()
+const sharedOrm = postgresJs({ connections: 16, map: (client) => drizzleJs({ client }) })
+expectTrue<typeof sharedOrm extends Database<PostgresJsDatabase, postgres.Sql> ? true : false>()
+// @ts-expect-error: what the driver has an option of its own for
+const wrongConfig: PostgresConfig = { max: 5 }
+void wrongConfig
+const memory = memoryAdapter({ client: () => ({ query: async (text: string) => text.length }), connections: 2 })
+expectTrue<Equal<typeof memory, MemoryAdapter<{ query: (text: string) => Promise<number> }>>>()
+// @ts-expect-error: a client is asked for
+memoryAdapter({ connections: 2 })
+middy<object, number>(managed())
+  .use(database({ db: shared }))
+  .use(database({ db: memory, contextKey: 'memory' }))
+  .handler(async (_event, { db, memory }) => {
+    const sql = await db.client()
+    const rows = await sql<{ id: number }[]>`SELECT ${1}::int AS id`
+    return (rows[0]?.id ?? 0) + (await (await memory.client()).query('SELECT 1'))
+  })
