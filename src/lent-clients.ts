@@ -8,11 +8,17 @@ export interface Lender {
 const lenders = new Set<WeakRef<Lender>>()
 const forgotten = new FinalizationRegistry<WeakRef<Lender>>((lender) => lenders.delete(lender))
 
-/** Makes a lender known to those who look for clients that were never given back. A lease costs nothing of it. */
-export const knowLender = (lender: Lender): void => {
+/**
+ * Makes a lender known to those who look for clients that were never given back, until what is returned is called: when
+ * it is closed, nothing is left to give back. A lease costs nothing of it.
+ */
+export const knowLender = (lender: Lender): (() => void) => {
   const known = new WeakRef(lender)
   lenders.add(known)
   forgotten.register(lender, known)
+  return () => {
+    lenders.delete(known)
+  }
 }
 
 /** The lenders that have clients lent. */

@@ -94,6 +94,7 @@ class Memory<C extends object> implements MemoryAdapter<C>, Lender {
   readonly #idle: C[] = []
   readonly #waiting = new Set<Waiting<C>>()
   readonly #failures: Error[] = []
+  readonly #forget: () => void
   #leases = 0
   #returned = 0
   #closed = false
@@ -102,7 +103,7 @@ class Memory<C extends object> implements MemoryAdapter<C>, Lender {
     this.name = name
     this.#make = client
     this.#connections = connections
-    knowLender(this)
+    this.#forget = knowLender(this)
   }
 
   get pool(): Promise<readonly C[]> {
@@ -145,6 +146,7 @@ class Memory<C extends object> implements MemoryAdapter<C>, Lender {
 
   async close(_options?: CloseOptions): Promise<void> {
     this.#closed = true
+    this.#forget()
     for (const { fail } of this.#waiting) fail(this.#closedError())
   }
 

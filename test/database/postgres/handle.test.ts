@@ -183,6 +183,12 @@ describe("a request's sql", () => {
     expect((await server.sessions()).length).toBeLessThanOrEqual(2)
   })
 
+  test('needs a second connection to listen, and says so', async () => {
+    const error = await failureOf(() => inRequest((sql) => sql.listen('news', () => {}), { connections: 1 }))
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as Error).message).toContain('Raise connections to two for each worker.')
+  })
+
   test('hears again after the connection it listens over was lost, and of two requests each its own', async () => {
     const db = sharedOn(server, { connections: 3 })
     const meet = barrier(2)
