@@ -65,6 +65,7 @@ describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (worke
 
   test('loses no worker when all connections are killed while 64 queries run, and the next 64 are right', async () => {
     const runtime = await startOrders({ workers })
+    await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
     const sleeping = runtime.burst(many(64, (id) => ({ kind: 'sleeps', id, seconds: 0.5 })))
     await until(async () => (await sessionsOf(server)).filter(({ query }) => query.includes('pg_sleep')).length >= 12)
     await server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders'")

@@ -39,6 +39,8 @@ export interface Audience {
 }
 
 const endBound = 1_000
+/** Those of postgres.js, and those of the system. */
+const lossCode = /^(?:CONNECT|E[A-Z]+$)/
 const startsTransaction = /(?:^|;)\s*start\s+transaction\b/i
 
 /**
@@ -158,6 +160,9 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#transaction = transaction
     try {
       return await transaction.run(this.#sql, options, work)
+    } catch (error) {
+      this.#breakOn(error)
+      throw error
     } finally {
       this.#transaction = undefined
       transaction.revoke(endedError(this.#name, 'a query of an ended transaction', undefined))
@@ -249,7 +254,17 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     return this.#state === 'ending' || this.#state === 'lost'
   }
 
+  /**
+   * A connection whose query fails of its loss is still open for postgres.js, which would never answer the next query
+   * on it, or open another one for that.
+   */
+  #breakOn(error: unknown): void {
+    const { code, severity } = error as { code?: unknown; severity?: unknown }
+    if (severity === 'FATAL' || (typeof code === 'string' && lossCode.test(code))) this.destroy()
+  }
+
   #note(text: string, error: unknown): void {
+    if (error !== undefined) this.#breakOn(error)
     // Either leaves a transaction open on the server.
     if ((error as { code?: unknown } | undefined)?.code === 'UNSAFE_TRANSACTION') this.#leftTransaction = true
     else if (this.#transaction === undefined && startsTransaction.test(text)) this.#leftTransaction = true

@@ -134,12 +134,16 @@ export class RequestSql {
   }
 
   async #lease(use: string): Promise<Lease<PostgresConnection>> {
-    this.#refuseIfEnded(use)
-    const lease = await this.#worker.pool.acquire(this.#request)
-    if (this.#ended !== undefined) this.#end(lease, undefined)
-    this.#refuseIfEnded(use)
-    this.#leases.add(lease)
-    return lease
+    for (;;) {
+      this.#refuseIfEnded(use)
+      const lease = await this.#worker.pool.acquire(this.#request)
+      if (this.#ended === undefined && lease.client.loss === undefined) {
+        this.#leases.add(lease)
+        return lease
+      }
+      // Lost since it was lent, or nobody waits for it any more. Nothing has been sent yet.
+      this.#end(lease, undefined)
+    }
   }
 
   #end(lease: Lease<PostgresConnection>, ending: Ending | undefined): void {
