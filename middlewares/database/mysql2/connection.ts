@@ -46,6 +46,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   #expires = Number.POSITIVE_INFINITY
   #borrower: LeasedConnection | undefined
   #credential: Credential | undefined
+  #settling: Promise<void> | undefined
 
   constructor(core: CoreConnection, socket: Socket, settings: ConnectionSettings) {
     this.core = core
@@ -119,12 +120,15 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   }
 
   /** A round trip behind everything that runs: it sees a cancellation through, and brings what the status is. */
-  async settled(): Promise<void> {
-    while (this.state === 'busy') await new Promise<void>((resolve) => this.core.ping(() => resolve()))
+  settled(): Promise<void> {
+    this.#settling ??= this.#settle()
+    return this.#settling
   }
 
+  /** What has not been sent never is: on MySQL a COMMIT behind a cancelled query would be carried out. */
   async cancel(): Promise<void> {
     if (!this.core._command) return
+    this.#dropUnsent()
     await this.#settings.killer.kill(this.core)
     this.#isKnown = false
   }
@@ -179,8 +183,25 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
 
   /** Breaks it off, and fails what runs on it, which mysql2 would leave unanswered. */
   destroy(): void {
+    if (this.#phase === 'open') this.#phase = 'ending'
     const error = new Error(`${this.#settings.name}: the connection was closed while something was running on it.`)
     this.#socket.destroy(Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST' }))
+  }
+
+  #dropUnsent(): void {
+    const message = `${this.#settings.name}: the query was not sent, because its request is over or was told to stop.`
+    const error = Object.assign(new Error(message), { code: 'ER_QUERY_INTERRUPTED' })
+    for (let command = this.core._commands.shift(); command; command = this.core._commands.shift()) {
+      // Where its preparation has failed, it has been told.
+      if (Object.hasOwn(command, 'start')) continue
+      if (command.onResult !== undefined) command.onResult(error)
+      else if (command.listenerCount('error') > 0) command.emit('error', error)
+    }
+  }
+
+  async #settle(): Promise<void> {
+    while (this.state === 'busy') await new Promise<void>((resolve) => this.core.ping(() => resolve()))
+    this.#settling = undefined
   }
 
   #connectSocket(connectTimeout: number): void {

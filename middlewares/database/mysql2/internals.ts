@@ -16,6 +16,7 @@ export type Callback = (error: unknown, ...results: unknown[]) => void
 export interface Command extends EventEmitter {
   /** The method that reads the next packet of the answer. */
   readonly next: unknown
+  readonly onResult?: Callback
   readonly resultsetHeader?: unknown
   readonly infileOk?: unknown
   readonly pingResponse?: unknown
@@ -52,6 +53,8 @@ export interface CoreConnection extends EventEmitter {
   readonly state: string
   readonly authorized: boolean
   readonly _command?: Command | null
+  /** What has not been sent. */
+  readonly _commands: { shift(): Command | undefined }
   readonly _paused: boolean
   handlePacket(packet?: Packet): void
   query(...queryAndCallback: unknown[]): Command
