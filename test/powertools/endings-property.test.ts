@@ -1,6 +1,7 @@
 import './support/managed-environment.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
+import { scopeOf } from 'middy-managed-instances'
 import { expectNoLeaks } from 'middy-managed-instances/testing'
 import { contextFor, type Hook, type Middleware, settle, underManaged } from '../scope/support/handlers.ts'
 import { type Daemon, startDaemon } from './support/daemon.ts'
@@ -9,7 +10,7 @@ import { Logger, Metrics, MetricUnit, powertools, Tracer } from './support/packa
 
 const tracer = new Tracer({ captureHTTPsRequests: false })
 const metrics = new Metrics({ namespace: 'shop' })
-const instrumented = powertools({ logger: new Logger(), tracer, metrics }) as unknown as Middleware
+const logger = new Logger()
 
 let daemon: Daemon
 let output: ReturnType<typeof takeConsole>
@@ -57,39 +58,51 @@ const middlewareOf = ({ before, after, onError }: Names): Middleware => ({
 })
 
 describe('whatever the other hooks do, in whatever order', () => {
-  test('every utility of a request is finished once, and the answer is as without it', async () => {
-    const begun = new Map<string, string>()
-    const run = async (request: typeof aRequest extends fc.Arbitrary<infer T> ? T : never, middleware: Middleware) => {
-      const handler = underManaged()
-      for (const names of request.earlier) handler.use(middlewareOf(names))
-      handler.use(middleware)
-      for (const names of request.later) handler.use(middlewareOf(names))
-      handler.handler(async () => {
-        await hooks[request.handler]?.({} as never)
-        return 'answer'
-      })
-      const trace = newTrace()
-      const ours = { ...contextFor(60_000), trace: trace.root }
-      return settle(invokeTraced(trace.header, () => handler({}, ours)))
-    }
-    await fc.assert(
-      fc.asyncProperty(aRequest, async (request) => {
-        const ours: Middleware = {
-          ...instrumented,
-          before: async (middyRequest) => {
-            await instrumented.before?.(middyRequest)
-            const order = `order-${begun.size}`
-            begun.set(order, String(middyRequest.context['trace']))
-            metrics.addDimension('order', order).addMetric('handled', MetricUnit.Count, 1)
-          },
-        }
-        const nothing: Middleware = { before: () => {}, after: () => {}, onError: () => {} }
-        expect(await run(request, ours)).toEqual(await run(request, nothing))
-      }),
-      { numRuns: 300 },
-    )
-    const documents = await daemon.receive(begun.size)
-    expect(documents.map(({ trace_id }) => trace_id).toSorted()).toEqual([...begun.values()].toSorted())
-    expect(output.blobs().map(({ order }) => order)).toEqual([...begun.keys()])
-  })
+  test.each([false, true])(
+    'every utility of a request is finished once, and the answer is as without it, with resources: %p',
+    async (resources) => {
+      const instrumented = powertools({ logger, tracer, metrics, resources }) as unknown as Middleware
+      const begun = new Map<string, string>()
+      const run = async (
+        request: typeof aRequest extends fc.Arbitrary<infer T> ? T : never,
+        middleware: Middleware,
+      ) => {
+        const handler = underManaged()
+        for (const names of request.earlier) handler.use(middlewareOf(names))
+        handler.use(middleware)
+        for (const names of request.later) handler.use(middlewareOf(names))
+        handler.handler(async () => {
+          await hooks[request.handler]?.({} as never)
+          return 'answer'
+        })
+        const trace = newTrace()
+        const ours = { ...contextFor(60_000), trace: trace.root }
+        return settle(invokeTraced(trace.header, () => handler({}, ours)))
+      }
+      await fc.assert(
+        fc.asyncProperty(aRequest, async (request) => {
+          const ours: Middleware = {
+            ...instrumented,
+            before: async (middyRequest) => {
+              await instrumented.before?.(middyRequest)
+              const order = `order-${begun.size}`
+              begun.set(order, String(middyRequest.context['trace']))
+              metrics.addDimension('order', order).addMetric('handled', MetricUnit.Count, 1)
+              const scope = scopeOf(middyRequest)
+              scope?.defer('resource', () => scope.record({ name: 'Used', unit: 'Bytes', value: begun.size }))
+            },
+          }
+          const nothing: Middleware = { before: () => {}, after: () => {}, onError: () => {} }
+          expect(await run(request, ours)).toEqual(await run(request, nothing))
+        }),
+        { numRuns: 200 },
+      )
+      const documents = (await daemon.receive(begun.size)).splice(0)
+      expect(documents.map(({ trace_id }) => trace_id).toSorted()).toEqual([...begun.values()].toSorted())
+      const orders = [...begun.keys()]
+      expect(output.blobs().map(({ order, Used }) => [order, Used])).toEqual(
+        orders.map((order, index) => [order, resources ? index + 1 : undefined]),
+      )
+    },
+  )
 })
