@@ -17,9 +17,17 @@ let warned = false
 export class PlainScope extends RequestScope {
   /** What each of our middlewares holds of this request, by the middleware. */
   readonly forks: Map<object, Fork> = new Map()
+  #leaveParent: (() => Promise<void>) | undefined
 
   override wrapHandler(_wrapper: HandlerWrapper): void {
     throw new ManagedRequiredError('Running code around the handler')
+  }
+
+  /** Ends at the latest when the request does which this one is nested in: there Middy's hooks may be skipped as well. */
+  endWith(parent: RequestScope): void {
+    this.#leaveParent = parent.defer('nested request', ({ outcome, handlerSettled }) =>
+      this.close(outcome === 'returned' ? 'early' : outcome, handlerSettled),
+    )
   }
 
   /** Ends one middleware's part, and with the last of them the scope. */
@@ -36,6 +44,12 @@ export class PlainScope extends RequestScope {
   #hasTimedOut(): boolean {
     const error = this.request?.error
     return (error instanceof Error && error.name === 'TimeoutError') || this.remaining() <= timeoutMargin
+  }
+
+  protected override close(outcome: Outcome, handlerSettled?: boolean): Promise<void> | undefined {
+    const closing = super.close(outcome, handlerSettled)
+    this.#leaveParent?.()
+    return closing
   }
 
   override expire(): void {
@@ -64,7 +78,9 @@ export const openPlain = (
 ): { scope: PlainScope; fork: Fork } => {
   let scope = plainScopes.get(request)
   if (scope === undefined) {
-    scope = new PlainScope(defaultPolicy, storage.getStore())
+    const parent = storage.getStore()
+    scope = new PlainScope(defaultPolicy, parent)
+    if (parent !== undefined && parent.outcome === undefined) scope.endWith(parent)
     scope.begin(request)
     setSignal(request.context, scope.signal)
     plainScopes.set(request, scope)

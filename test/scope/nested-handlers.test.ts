@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import httpRouter from '@middy/http-router'
 import { currentScope, scopeOf } from 'middy-managed-instances'
-import { barrier } from 'middy-managed-instances/testing'
+import { barrier, expectNoLeaks } from 'middy-managed-instances/testing'
 import { contextMiddleware } from '../../src/scope/middleware.ts'
 import {
   bare,
@@ -186,6 +186,55 @@ describe('a managed router', () => {
 
     expect(await outerHandler(event, contextFor(60_000))).toBe('inner')
     expect(seen).toEqual([outer.scope, undefined])
+  })
+
+  test('ends with it what a plain route holds whose hooks Middy has skipped', async () => {
+    const [outer, inner] = [new Probe(), new Probe()]
+    const innerHandler = bare()
+      .use(ours('inner', inner))
+      .before(() => 'early')
+      .handler(never)
+    const outerHandler = underManaged()
+      .use(ours('outer', outer))
+      .handler(async (given, context) => {
+        const answer = await innerHandler(given, context)
+        return [answer, inner.endings.length]
+      })
+      .after(() => {
+        expect(inner.endings).toEqual([])
+      })
+
+    expect(await outerHandler(event, contextFor(60_000))).toEqual(['early', 0])
+    expect(inner.endings).toEqual([{ outcome: 'early', handlerSettled: true }])
+    expect(outer.endings).toHaveLength(1)
+    await expectNoLeaks()
+  })
+
+  test('ends it as it ends itself, also for one that is called after its end', async () => {
+    const endings: unknown[] = []
+    const late = Promise.withResolvers<void>()
+    const innerHandler = (): [Probe, Handler] => {
+      const probe = new Probe()
+      const handler = bare()
+        .use(ours('inner', probe))
+        .before(() => 'early')
+      return [probe, handler.handler(never)]
+    }
+    const [[first, route], [second, lateRoute]] = [innerHandler(), innerHandler()]
+    let running: Promise<unknown> | undefined
+    const outerHandler = underManaged().handler(async (given) => {
+      await route(given, contextFor(60_000))
+      running = late.promise.then(() => lateRoute(given, contextFor(50)))
+      throw new Error('thrown by the router')
+    })
+
+    await settle(outerHandler(event, contextFor(60_000)))
+    endings.push(...first.endings)
+    late.resolve()
+    expect(await running).toBe('early')
+    endings.push(await second.released)
+
+    expect(endings).toMatchObject([{ outcome: 'threw' }, { outcome: 'timedOut' }])
   })
 
   test('has a scope of its own beside that of a managed route, which ends first', async () => {
