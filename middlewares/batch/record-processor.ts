@@ -1,4 +1,5 @@
 import { BatchProcessor, SqsFifoMessageGroupShortCircuitError } from '@aws-lambda-powertools/batch'
+import { callBack } from '../../src/call-back.ts'
 import { logLine } from '../../src/log.ts'
 import type { Scope } from '../../src/scope/scope.ts'
 import { asError, BatchTimeoutError } from './errors.ts'
@@ -158,10 +159,9 @@ export class RecordProcessor extends BatchProcessor {
   #report(index: number, error: Error): void {
     this.#skip(index, error)
     const record = this.#records[index] as RawRecord
-    try {
-      this.#settings.onRecordError(error, record)
-    } catch (cause) {
-      logLine('ERROR', { message: 'batch(): onRecordError threw.', cause: asError(cause).stack })
-    }
+    callBack(
+      () => this.#settings.onRecordError(error, record),
+      (cause) => logLine('ERROR', { message: 'batch(): onRecordError threw.', cause: asError(cause).stack }),
+    )
   }
 }

@@ -1,4 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers'
+import { callBack } from '../call-back.ts'
 import { ReleaseError, RequestEndedError } from '../errors.ts'
 import { logLine } from '../log.ts'
 import type { Ending, Release } from './scope.ts'
@@ -113,10 +114,9 @@ export class ReleaseStack {
   #report(deferred: Deferred, ending: Ending, problem: string, cause: unknown): void {
     const data = { release: deferred.name, outcome: ending.outcome, requestId: this.#owner.requestId }
     const error = new ReleaseError(data, problem, cause === undefined ? undefined : { cause })
-    try {
-      this.#owner.policy.onReleaseError(error)
-    } catch {
-      reportReleaseError(error)
-    }
+    callBack(
+      () => this.#owner.policy.onReleaseError(error),
+      () => reportReleaseError(error),
+    )
   }
 }

@@ -103,13 +103,17 @@ describe('a record', () => {
     expect(errors).toEqual([expect.stringContaining(`id-3: ${problem}`)])
   })
 
-  test('is not reported for what onRecordError throws, nor are others', async () => {
-    const logged = jest.spyOn(console, 'error').mockImplementation(() => {})
-    const handler = handlerOf('sqs', failing('id-1'), {
-      onRecordError: () => {
+  test.each<[string, () => void]>([
+    [
+      'throws',
+      () => {
         throw new Error('in onRecordError')
       },
-    })
+    ],
+    ['rejects with', () => Promise.reject(new Error('in onRecordError'))],
+  ])('is not reported for what onRecordError %s, nor are others', async (_, onRecordError) => {
+    const logged = jest.spyOn(console, 'error').mockImplementation(() => {})
+    const handler = handlerOf('sqs', failing('id-1'), { onRecordError })
     expect(reported(await invoke(handler, eventOf('sqs', records)))).toEqual(['id-1'])
     expect(logged.mock.calls).toEqual([[expect.stringContaining('Error: in onRecordError')]])
     logged.mockRestore()

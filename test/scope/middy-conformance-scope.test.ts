@@ -120,6 +120,28 @@ describe('context keys of overlapping requests that share one context object', (
   })
 })
 
+test.each<[string, () => void]>([
+  [
+    'throws',
+    () => {
+      throw new Error('in onReleaseError')
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('in onReleaseError'))],
+])('answers, and writes of a failed release itself, when onReleaseError %s', async (_, onReleaseError) => {
+  const written = jest.spyOn(console, 'error').mockImplementation(() => {})
+  try {
+    const handler = underManaged({ onReleaseError }).before((request) => {
+      scopeOf(request)?.defer('failing', () => Promise.reject(new Error('in a release')))
+    })
+
+    expect(await handler.handler(() => 'answer')({}, {})).toBe('answer')
+    expect(written.mock.calls).toEqual([[expect.stringContaining('"RELEASE_FAILED"')]])
+  } finally {
+    written.mockRestore()
+  }
+})
+
 test('closes a scope at its deadline while a test suite fakes the timers', async () => {
   jest.useFakeTimers()
   try {
