@@ -89,6 +89,28 @@ describe('idempotency on the real runtime, with 4 workers and 64 requests at onc
     expect(executionsOf('ours at once')).toBe(1)
   })
 
+  // The control: it fails here when Powertools has learned it.
+  test("64 duplicates at once and two more are several executions with Powertools' middleware", async () => {
+    const event = { function: 'official', kind: 'holds', key: 'piled up' }
+    const executions = () => executionsOf('official piled up')
+    let refused = 0
+    const send = (count: number) => runtime.burst(Array(count).fill(event), { onResult: () => refused++ })
+    const running = [send(64)]
+    await until(() => refused + executions() === 64)
+    // One that is refused removes the lock it does not own: it or the next one runs.
+    for (const sent of [65, 66]) {
+      running.push(send(1))
+      await until(() => refused + executions() === sent)
+    }
+    open('piled up')
+    const ends = (await Promise.all(running)).flat().map(endOf)
+    expect(executions()).toBeGreaterThan(1)
+    expect(ends.filter((end) => end === 'done')).toHaveLength(executions())
+    // The second refusal is that of a duplicate whose lock was removed before it could be looked at.
+    const refusals = [inProgress, 'IdempotencyItemNotFoundError']
+    expect(ends.filter((end) => end !== 'done' && !refusals.includes(end as string))).toEqual([])
+  })
+
   /** Each resolves to how many executions there were, and how the requests ended. */
   const scenarios: Record<string, (f: Implementation, key: string) => Promise<unknown[]>> = {
     'a third arrival while the first runs': async (name, key) => {
