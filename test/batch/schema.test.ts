@@ -1,11 +1,16 @@
-import { ParsingError } from '@aws-lambda-powertools/batch'
+import { FullBatchFailureError, ParsingError } from '@aws-lambda-powertools/batch'
+import { JSONStringified } from '@aws-lambda-powertools/parser/helpers'
+import { DynamoDBStreamRecord } from '@aws-lambda-powertools/parser/schemas/dynamodb'
+import { KinesisDataStreamRecord } from '@aws-lambda-powertools/parser/schemas/kinesis'
+import { SqsRecordSchema } from '@aws-lambda-powertools/parser/schemas/sqs'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import type { SQSEvent } from 'aws-lambda'
 import { managed } from 'middy-managed-instances'
 import { expectNoLeaks, invoke } from 'middy-managed-instances/testing'
+import { z } from 'zod'
 import { type BatchResponse, batch, type RecordSchema } from '../../middlewares/batch/index.ts'
-import { message, reported } from './support/batches.ts'
+import { dynamodbEvent, kinesisEvent, message, reported, sqsEvent } from './support/batches.ts'
 
 interface Order {
   readonly order: string
@@ -59,5 +64,48 @@ describe.each([
     const refused = errors.find((error) => error instanceof ParsingError)
     expect(refused?.message).toContain('(body.lines: expected a number; record: is no order)')
     expect(errors).toHaveLength(2)
+  })
+})
+
+describe("a schema of Powertools' parser", () => {
+  afterEach(() => expectNoLeaks())
+
+  test('makes of a message what is in its body', async () => {
+    const schema = SqsRecordSchema.extend({ body: JSONStringified(z.object({ order: z.string() })) })
+    const errors: Error[] = []
+    const orders: string[] = []
+    const handler = middy<SQSEvent, BatchResponse>(managed())
+      .use(batch({ type: 'sqs', schema, onRecordError: (error) => errors.push(error) }))
+      .handler(async (_event, { batch }) => batch.process(({ body }) => void orders.push(body.order)))
+    const bodies = ['{"order":"a"}', '{"order":1}', '{']
+    expect(reported(await invoke(handler, { Records: bodies.map((body) => message(body, body)) }))).toEqual(
+      bodies.slice(1),
+    )
+    expect(orders).toEqual(['a'])
+    expect(errors.map(({ message }) => message)).toEqual([
+      expect.stringContaining('(body.order: Invalid input: expected string, received number)'),
+      expect.stringContaining('(body: Invalid JSON - '),
+    ])
+  })
+
+  test('makes of a record of a stream what is in its data or images', async () => {
+    const found: unknown[] = []
+    const kinesis = middy(managed())
+      .use(batch({ type: 'kinesis', schema: KinesisDataStreamRecord }))
+      .handler(async (_event, { batch }) => batch.process(({ kinesis }) => void found.push(kinesis.data)))
+    const dynamodb = middy(managed())
+      .use(batch({ type: 'dynamodb', schema: DynamoDBStreamRecord }))
+      .handler(async (_event, { batch }) => batch.process(({ dynamodb }) => void found.push(dynamodb.NewImage)))
+    await invoke(kinesis, kinesisEvent([['a', 'key']]))
+    await invoke(dynamodb, dynamodbEvent([['b', 'key']]))
+    expect(found).toEqual(['a', { order: 'key', state: 'b' }])
+  })
+
+  test('that refuses every record says so as Powertools does', async () => {
+    const schema = SqsRecordSchema.extend({ body: JSONStringified(z.object({ order: z.string() })) })
+    const handler = middy<SQSEvent>(managed())
+      .use(batch({ type: 'sqs', schema, onRecordError: () => {} }))
+      .handler(async (_event, { batch }) => batch.process(() => {}))
+    await expect(invoke(handler, sqsEvent(['a', 'b']))).rejects.toThrow(FullBatchFailureError)
   })
 })
