@@ -4,8 +4,11 @@ if (major < 22)
     `The tests need Node.js 22 or later and this is ${process.version}. Run them with "npm test", which brings its own Node.`,
   )
 
+/** What starts environments and servers of its own, and watches their clocks. */
+const wholeMachine = ['test/runtime', 'test/chaos', 'test/shared', 'test/examples/ingest.test.ts']
+
 /** @type {import('jest').Config} */
-export default {
+const project = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -13,6 +16,18 @@ export default {
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
   },
-  maxWorkers: 2,
   testTimeout: 30_000,
+}
+
+/** @type {import('jest').Config} */
+export default {
+  maxWorkers: 2,
+  projects: [
+    { ...project, testPathIgnorePatterns: wholeMachine.map((path) => `<rootDir>/${path}`) },
+    {
+      ...project,
+      testMatch: wholeMachine.map((path) => `<rootDir>/${path.endsWith('.ts') ? path : `${path}/**/*.test.ts`}`),
+      runner: '<rootDir>/test/one-at-a-time.js',
+    },
+  ],
 }
