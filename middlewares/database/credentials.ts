@@ -56,7 +56,10 @@ export class CredentialStore {
       const done = (): void => {
         this.#asking = undefined
       }
-      this.#asking = outsideRequests(() => this.#ask())
+      this.#asking = outsideRequests(() => this.#ask()).catch((error) => {
+        // A driver takes a failure without a reason for none.
+        throw error ?? new Error(`${this.#factory}: there are no credentials, and no reason was given`)
+      })
       this.#asking.then(done, done)
     }
     return this.#asking

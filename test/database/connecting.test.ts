@@ -24,6 +24,8 @@ const connect = (options: Partial<PgPoolOptions>, timeout = 5_000): Promise<unkn
 describe('a connection that can not be opened is an error with its remedy:', () => {
   const wrong: [string, Partial<PgPoolOptions>, string, string][] = [
     ['a wrong host', { config: { host: 'no-such-host.invalid' } }, 'ENOTFOUND', 'correct config.host'],
+    ['a port that is none', { config: { port: 70_000 } }, '70000', 'See the cause'],
+    ['the same with credentials', { config: { port: 70_000 }, credentials: 'a' }, '70000', 'See the cause'],
     ['a wrong password', { credentials: 'wrong' }, 'password authentication failed', 'correct credentials'],
     [
       'no such user',
@@ -169,6 +171,11 @@ describe('credentials', () => {
     const cause = new Error('AccessDenied')
     const error = await failureOf(() => connect({ credentials: () => Promise.reject(cause) }))
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', cause, message: expect.stringContaining('AccessDenied') })
+  })
+
+  test('that fail without a reason are an error all the same', async () => {
+    const error = await failureOf(() => connect({ credentials: () => Promise.reject(undefined) }))
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('no reason was given') })
   })
 
   test('in JSON that nobody has parsed, and those without a password, are an error that says so', async () => {

@@ -32,6 +32,7 @@ type ConnectCallback = (error: Error | undefined, client?: unknown) => void
 /** What node-postgres has and does not declare. */
 interface Undeclared {
   readonly connectionParameters: { user: string; ssl: object | boolean; sslnegotiation?: string }
+  readonly connectionTimeoutHandle: NodeJS.Timeout | undefined
   readonly secretKey: number
   readonly processID: number
 }
@@ -92,7 +93,14 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
           if (error && credential !== undefined && isAuthenticationFailure(error)) credentials?.refuse(credential)
           connected(error, this)
         }
-        outsideRequests(() => super.connect(done))
+        try {
+          outsideRequests(() => super.connect(done))
+        } catch (error) {
+          // A port that is none; node-postgres would still tell of its timeout, and nobody listens.
+          clearTimeout((this as unknown as Undeclared).connectionTimeoutHandle)
+          open.delete(this as unknown as PgConnection)
+          connected(error as Error)
+        }
       }
       if (credentials === undefined) start()
       else credentials.get().then(start, connected)
