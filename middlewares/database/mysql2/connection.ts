@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { clearTimeout, setTimeout } from 'node:timers'
 import type mysql from 'mysql2/promise'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
@@ -8,12 +7,13 @@ import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.t
 import { jittered } from '../pool/lifetime.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
 import type { Trace } from '../pool/trace.ts'
+import { CredentialsUnavailable, connectSocket } from './connecting.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
 import type { Callback, Command, CoreConfig, CoreConnection, Packet } from './internals.ts'
-import type { QueryKiller } from './kill.ts'
+import { placeOf, plainRows, type QueryKiller } from './kill.ts'
 import type { ClientClass } from './leased-client.ts'
 import { LeasedConnection } from './leased-connection.ts'
-import { autocommit, inTransaction, sessionChanged, statusOf } from './server-status.ts'
+import { autocommit, inTransaction, isOfReadOnly, sessionChanged, statusOf } from './server-status.ts'
 import { traceOfQuery } from './session.ts'
 
 /** What every connection of one pool is opened with. */
@@ -32,8 +32,6 @@ export interface ConnectionSettings extends DriverSettings<object> {
 export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   readonly core: CoreConnection
   readonly closed: Promise<void>
-  /** How it is configured, for those who may look and not change. */
-  readonly sharedConfig: Readonly<CoreConfig>
   readonly #settings: ConnectionSettings
   readonly #socket: Socket
   #phase: 'connecting' | 'open' | 'ending' | 'broken' = 'connecting'
@@ -47,15 +45,13 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   #borrower: LeasedConnection | undefined
   #credential: Credential | undefined
   #settling: Promise<void> | undefined
+  #place: string | undefined
+  #sharedConfig: Readonly<CoreConfig> | undefined
 
   constructor(core: CoreConnection, socket: Socket, settings: ConnectionSettings) {
     this.core = core
     this.#socket = socket
     this.#settings = settings
-    const { config } = core
-    this.sharedConfig = Object.freeze(
-      Object.create(Object.getPrototypeOf(config), Object.getOwnPropertyDescriptors(config)),
-    )
     const handlePacket = core.handlePacket
     core.handlePacket = (packet) => {
       if (packet !== undefined) this.#observe(packet)
@@ -65,12 +61,16 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     core.prependOnceListener('connect', () => {
       this.#phase = 'open'
       this.#expires = performance.now() + jittered(settings.maxLifetime)
+      void placeOf(core).then((place) => {
+        this.#place = place
+      })
     })
     // Without a listener an error of a connection that is lent would end the worker with all its requests.
     core.prependListener('error', (error) => this.#fail(error))
     core.on('warn', (warning) => this.#borrower?.pass('warn', warning))
     const { promise, resolve } = Promise.withResolvers<void>()
     this.closed = promise
+    settings.open.add(this)
     socket.once('close', () => {
       settings.open.delete(this)
       this.#break()
@@ -81,24 +81,35 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
 
   /** Connects, with what the credentials are now; that no request's context lives on with it. */
   async connect(): Promise<void> {
-    const { credentials, connectTimeout, open } = this.#settings
+    const { credentials, connectTimeout } = this.#settings
     try {
       this.#credential = await credentials?.get()
     } catch (error) {
-      this.#socket.destroy(error instanceof Error ? error : new Error(String(error), { cause: error }))
+      this.#socket.destroy(new CredentialsUnavailable(error))
       return
     }
     if (this.#socket.destroyed) return
-    open.add(this)
     if (this.#credential !== undefined) this.#logInWith(this.#credential)
-    outsideRequests(() => this.#connectSocket(connectTimeout))
+    outsideRequests(() => connectSocket(this.#socket, this.core, connectTimeout))
   }
 
-  /** Takes it for a request. */
-  take(): this {
+  /** Somebody has it. */
+  take(): void {
     this.#isOut = true
     this.#socket.ref()
-    return this
+  }
+
+  /** Nobody has it: it keeps no process alive. */
+  rest(): void {
+    this.#isOut = false
+    this.#socket.unref()
+    if (this.#retires) this.#end()
+  }
+
+  /** How it is configured, for those who may look, or open another one like it, and not change it. */
+  get sharedConfig(): Readonly<CoreConfig> {
+    this.#sharedConfig ??= this.#shareConfig()
+    return this.#sharedConfig
   }
 
   get state(): ConnectionState {
@@ -129,7 +140,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   async cancel(): Promise<void> {
     if (!this.core._command) return
     this.#dropUnsent()
-    await this.#settings.killer.kill(this.core)
+    await this.#settings.killer.kill(this.core, this.#place)
     this.#isKnown = false
   }
 
@@ -150,13 +161,9 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   }
 
   checkIn(fate: 'keep' | 'destroy'): void {
-    this.#isOut = false
     if (fate === 'destroy') this.destroy()
     else if (this.#retires || performance.now() > this.#expires) this.#end()
-    else {
-      this.#socket.unref()
-      this.core.release()
-    }
+    else this.core.release()
   }
 
   query(method: 'query' | 'execute', query: unknown, values: unknown, callback: unknown): Command {
@@ -174,10 +181,11 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     if (this.#trace === 'none') this.#trace = 'resettable'
   }
 
-  /** Ends it when no request has it, and resolves when it has ended. */
+  /** Ends it when nobody has it, and resolves when it has ended. */
   retire(): Promise<void> {
     this.#retires = true
-    if (!this.#isOut) this.#end()
+    if (this.#phase === 'connecting') this.destroy()
+    else if (!this.#isOut) this.#end()
     return this.closed
   }
 
@@ -186,6 +194,13 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     if (this.#phase === 'open') this.#phase = 'ending'
     const error = new Error(`${this.#settings.name}: the connection was closed while something was running on it.`)
     this.#socket.destroy(Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST' }))
+  }
+
+  #shareConfig(): Readonly<CoreConfig> {
+    const { config } = this.core
+    const copy = Object.create(Object.getPrototypeOf(config), Object.getOwnPropertyDescriptors(config))
+    const { connectTimeout } = this.#settings
+    return Object.freeze(Object.assign(copy, { stream: undefined, pool: undefined, connectTimeout }))
   }
 
   #dropUnsent(): void {
@@ -204,22 +219,6 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     this.#settling = undefined
   }
 
-  #connectSocket(connectTimeout: number): void {
-    const { socketPath, host, port, enableKeepAlive, keepAliveInitialDelay = 0 } = this.core.config
-    const timer = setTimeout(() => {
-      this.#socket.destroy(Object.assign(new Error(`no answer within ${connectTimeout} ms`), { code: 'ETIMEDOUT' }))
-    }, connectTimeout)
-    const done = (): void => clearTimeout(timer)
-    this.core.once('connect', done)
-    this.#socket.once('close', done)
-    if (socketPath) this.#socket.connect(socketPath)
-    else
-      this.#socket
-        .setNoDelay()
-        .setKeepAlive(enableKeepAlive !== false, keepAliveInitialDelay)
-        .connect(port, host)
-  }
-
   #logInWith(credential: Credential): void {
     const { username, password } = loginOf(credential)
     const { config } = this.core
@@ -233,7 +232,11 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     const status = statusOf(packet, command)
     if (status === undefined) return
     this.#isKnown = status !== 'failed'
-    if (status === 'failed') return
+    if (status === 'failed') {
+      // After a failover the same name leads to the server that can be written to, and this connection never does.
+      if (isOfReadOnly(packet)) this.spoil()
+      return
+    }
     this.#status = status
     if (this.#settings.traces && (status & sessionChanged) !== 0) this.change()
   }
@@ -264,7 +267,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
 
   async #hasDatabase(): Promise<boolean> {
     const rows = await new Promise<unknown>((resolve, reject) =>
-      this.core.query({ sql: 'SELECT DATABASE()', rowsAsArray: true }, answering(resolve, reject)),
+      this.core.query({ sql: 'SELECT DATABASE()', ...plainRows }, answering(resolve, reject)),
     )
     return (rows as [[unknown]])[0][0] !== null
   }

@@ -34,6 +34,7 @@ const certificate = 'Give the certificate of its authority as config.ssl.ca (for
 
 const remedies: Readonly<Record<string, string>> = {
   ENOTFOUND: 'There is no such host: correct config.host.',
+  ERR_SOCKET_BAD_PORT: 'Correct config.port.',
   ECONNREFUSED: 'Nothing listens there: correct config.host and config.port, or start the server.',
   ETIMEDOUT:
     'Nothing answers: open the security group for the function, correct config.host and config.port, or raise connectTimeout.',
@@ -49,17 +50,28 @@ const remedies: Readonly<Record<string, string>> = {
   ER_HOST_NOT_PRIVILEGED: 'The server accepts nobody from this host: grant the user the right to connect from it.',
   ER_SECURE_TRANSPORT_REQUIRED: 'The server wants TLS: give config.ssl.',
   HANDSHAKE_NO_SSL_SUPPORT: 'Take ssl out of config, or switch it on on the server.',
-  HANDSHAKE_SSL_ERROR: certificate,
+  HANDSHAKE_SSL_ERROR: 'The server and config.ssl find no TLS that both speak: see the cause for more.',
   MYSQL_CLEAR_PASSWORD_NOT_ENABLED:
     'The server wants the password itself, as for IAM, which goes over TLS with a checked certificate only: give config.ssl.',
 }
+
+/** What mysql2 calls `HANDSHAKE_SSL_ERROR` while TLS begins, and is none. */
+const lostInTls: readonly (readonly [RegExp, string])[] = [
+  [/^no answer within/, 'ETIMEDOUT'],
+  [/^Client network socket disconnected|ECONNRESET|EPIPE/, 'PROTOCOL_CONNECTION_LOST'],
+]
+
+const codeOf = ({ code = '', message = '' }: Failure): string =>
+  code === 'HANDSHAKE_SSL_ERROR' ? (lostInTls.find(([pattern]) => pattern.test(message))?.[1] ?? code) : code
 
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
   // A host with several addresses fails with an error for each.
   const [first] = (error as Partial<AggregateError>).errors ?? [error]
-  const { code = '', message = '' } = first as Failure
-  const remedy = remedies[code] ?? (/certificate|self-signed/i.test(message) ? certificate : 'See the cause for more.')
+  const { message = '' } = first as Failure
+  const code = codeOf(first as Failure)
+  const isOfCertificate = /certificate|self.signed|altnames/i.test(message)
+  const remedy = isOfCertificate ? certificate : (remedies[code] ?? 'See the cause for more.')
   if (refused.has(code)) return { kind: 'authentication', remedy }
   return { kind: passing.has(code) ? 'transient' : 'permanent', remedy }
 }

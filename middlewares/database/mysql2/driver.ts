@@ -5,6 +5,7 @@ import { loadDriver } from '../load-driver.ts'
 import { doneWithin } from '../pool/bounded.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
+import { CredentialsUnavailable } from './connecting.ts'
 import { type ConnectionSettings, MysqlConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
 import type { CoreConfig, CoreConnection, CorePool } from './internals.ts'
@@ -52,6 +53,8 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
       connectTimeout: 0,
       stream: ({ config }: { config: CoreConfig }) => this.#openSocket(config, settings),
     })
+    pool.on('acquire', (core) => this.#of(core).take())
+    pool.on('release', (core) => this.#of(core).rest())
     const { ssl = false, charsetNumber } = coreOf(pool).config.connectionConfig
     settings = {
       ...this.#settings,
@@ -65,11 +68,11 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
 
   checkOut(pool: mysql.Pool, done: (error: unknown, connection?: PoolConnection<mysql.PoolConnection>) => void): void {
     coreOf(pool.pool).getConnection((error, core) => {
-      if (core === undefined) return done(error)
-      const connection = this.#connections.get(core) as MysqlConnection
+      if (core === undefined) return done(error instanceof CredentialsUnavailable ? error.cause : error)
+      const connection = this.#of(core)
       // It was lost on its way here.
       if (connection.state === 'broken') this.checkOut(pool, done)
-      else done(undefined, connection.take())
+      else done(undefined, connection)
     })
   }
 
@@ -96,6 +99,10 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
     coreOf(pool.pool).end(() => {})
   }
 
+  #of(core: unknown): MysqlConnection {
+    return this.#connections.get(core as CoreConnection) as MysqlConnection
+  }
+
   /** Called by mysql2 as it makes a connection, which is there to be found when it has been made. */
   #openSocket(config: CoreConfig, settings: ConnectionSettings): Socket {
     const socket = new Socket()
@@ -114,7 +121,7 @@ const coreOf = (pool: unknown): CorePool => pool as CorePool
 /** With what mysql2 is configured, of which it changes parts. */
 const configOf = ({ config }: DriverSettings<PoolOptions>): ConnectionOptions => {
   const { ssl } = config
-  const isChecked = ssl !== undefined && (typeof ssl === 'string' || ssl.rejectUnauthorized !== false)
+  const isChecked = Boolean(ssl) && (typeof ssl === 'string' || ssl?.rejectUnauthorized !== false)
   return {
     ...config,
     ...(typeof ssl === 'object' && { ssl: { ...ssl } }),

@@ -36,75 +36,95 @@ export class QueryKiller {
     this.#settings = settings
   }
 
-  /** Resolves when the server has been told, or has ended the connection itself. */
-  async kill(target: CoreConnection): Promise<void> {
+  /** Resolves when the server has been told. */
+  async kill(target: CoreConnection, place: string | undefined): Promise<void> {
     try {
-      await this.#kill(target)
+      await this.#kill(target, place)
     } catch (error) {
       if (!isAuthenticationFailure(error) || !this.#settings.credentials?.canChange) throw error
-      await this.#kill(target)
+      await this.#kill(target, place)
     }
   }
 
-  async #kill(target: CoreConnection): Promise<void> {
+  async #kill(target: CoreConnection, place: string | undefined): Promise<void> {
     const { remoteAddress, remotePort } = target.stream
-    const place = `${remoteAddress}:${remotePort}`
-    const line = this.#lines.get(place) ?? this.#open(place, target)
+    const key = `${target.config.user}@${remoteAddress}:${remotePort}`
+    const line = this.#lines.get(key) ?? this.#open(key, target)
     line.users += 1
     try {
-      await this.#killOver(await line.control, target)
+      await this.#killOver(await line.control, target, place)
     } finally {
       line.users -= 1
       if (line.users === 0) {
-        this.#lines.delete(place)
+        this.#lines.delete(key)
         line.control.then(({ client }) => client.destroy(), ignore)
       }
     }
   }
 
-  async #killOver({ client, credential }: Control, target: CoreConnection): Promise<void> {
+  async #killOver({ client, credential }: Control, target: CoreConnection, place: string | undefined): Promise<void> {
     try {
-      await killOver(client, target)
+      await killOver(client, target, place)
     } catch (error) {
       if (credential !== undefined && isAuthenticationFailure(error)) this.#settings.credentials?.refuse(credential)
       throw error
     }
   }
 
-  #open(place: string, target: CoreConnection): Line {
+  #open(key: string, target: CoreConnection): Line {
     const line = { control: this.#connect(target), users: 0 }
-    this.#lines.set(place, line)
+    this.#lines.set(key, line)
     return line
   }
 
   async #connect(target: CoreConnection): Promise<Control> {
     const { driver, config, credentials } = this.#settings
+    const { socketPath, host, user, password } = target.config
     const credential = await credentials?.get()
-    const { username, ...password } = credential === undefined ? {} : loginOf(credential)
-    const login = { ...password, ...(username === undefined ? {} : { user: username }) }
+    const { username = user, ...login } = credential === undefined ? { password } : loginOf(credential)
+    // A user sees and ends the queries of no other, and the credentials may name another one by now.
+    const isOwn = username === user
+    const own = { user, password: isOwn ? login.password : password }
     const { remoteAddress, remotePort } = target.stream
-    const { socketPath, host } = target.config
     // The name may lead to another server by now, on which the same number is another connection's.
     const address = socketPath ? { path: socketPath } : { host: remoteAddress ?? host, port: remotePort ?? 3306 }
     return outsideRequests(() => {
-      const control = driver.createConnection({ ...config, ...login, stream: () => openSocket(address) })
+      const control = driver.createConnection({
+        ...config,
+        ...own,
+        stream: () => openSocket(address),
+      } as ConnectionOptions)
       // What it fails with its queries fail with.
       control.on('error', ignore)
-      return { client: control.promise(), credential }
+      return { client: control.promise(), credential: isOwn ? credential : undefined }
     })
   }
 }
 
-/** Behind a proxy or a balancer the number may be another connection's: the port tells them apart. */
-const killOver = async (client: Connection, target: CoreConnection): Promise<void> => {
-  const { threadId, stream } = target
-  const [rows] = await client.query<RowDataPacket[]>('SELECT host FROM information_schema.processlist WHERE id = ?', [
+/** Rows as they are asked for here, whatever form those of others have. */
+export const plainRows = { rowsAsArray: true, nestTables: false, typeCast: true }
+
+const processes = 'information_schema.processlist'
+
+/**
+ * Where the server sees a connection come from, which behind NAT is not where it does. Nothing if it does not know it
+ * by the number it has here, as behind a proxy that shares its connections.
+ */
+export const placeOf = (target: CoreConnection): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const sql = `SELECT host FROM ${processes} WHERE id = CONNECTION_ID() AND id = ${target.threadId}`
+    target.query({ sql, ...plainRows }, (error: unknown, rows: unknown) =>
+      resolve(error ? undefined : (rows as [string][])[0]?.[0]),
+    )
+  })
+
+/** Behind a proxy or a balancer the number may be another connection's, which comes from another place. */
+const killOver = async (client: Connection, { threadId }: CoreConnection, place: string | undefined): Promise<void> => {
+  const [rows] = await client.query<RowDataPacket[]>(`SELECT 1 FROM ${processes} WHERE id = ? AND host = ?`, [
     threadId,
+    place ?? null,
   ])
-  const found = rows[0]?.['host'] ?? rows[0]?.['HOST']
-  if (found === undefined) return
-  if (stream.localPort !== undefined && !String(found).endsWith(`:${stream.localPort}`))
-    throw new Error(`The server knows connection ${threadId} as one of ${found}, which is not ours.`)
+  if (rows.length === 0) throw new Error(`The server does not know connection ${threadId} as ours.`)
   await client.query(`KILL QUERY ${threadId}`).catch((error: { code?: string }) => {
     if (error.code !== 'ER_NO_SUCH_THREAD') throw error
   })

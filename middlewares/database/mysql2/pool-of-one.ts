@@ -2,7 +2,8 @@ import type { Connection } from 'mysql2'
 import type mysql from 'mysql2/promise'
 
 /** A connection as query builders use it. */
-export interface ConnectionOfOne extends Pick<Connection, 'query' | 'threadId'> {
+export interface ConnectionOfOne extends Pick<Connection, 'config' | 'query' | 'threadId'> {
+  connect(callback?: (error: unknown) => void): void
   release(): void
   destroy(): void
 }
@@ -37,7 +38,9 @@ export const poolOfOne = (client: mysql.PoolConnection): PoolOfOne => {
       last = promise
       void turn.then(() =>
         callback(null, {
+          config: connection.config,
           query: connection.query.bind(connection) as Connection['query'],
+          connect: connection.connect.bind(connection),
           get threadId() {
             return connection.threadId
           },

@@ -34,3 +34,9 @@ export const statusOf = (packet: Packet, command: Command): number | 'failed' | 
   const insertId = affectedRows + widthOf(buffer[affectedRows] ?? 0)
   return buffer.readUInt16LE(insertId + widthOf(buffer[insertId] ?? 0))
 }
+
+/** The server, or its whole database, may not be written to: `--read-only`, or a writer of Aurora that is one no more. */
+const readOnly = new Set([1290, 1836])
+
+/** Whether a packet is the error of a server that has become read-only. */
+export const isOfReadOnly = ({ buffer, offset }: Packet): boolean => readOnly.has(buffer.readUInt16LE(offset + 1))

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, connect as openSocket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import type { Leak } from 'middy-managed-instances/database'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
@@ -163,6 +165,35 @@ onMariaDb('what runs past its request', () => {
     await expect(ask(db)).resolves.toEqual(one)
   })
 
+  test('where the server sees it come from another place, as behind NAT, is cancelled all the same', async () => {
+    const relay = createServer((from) => {
+      const to = openSocket(server.mariadb.port, server.mariadb.host)
+      from.pipe(to).pipe(from)
+      for (const socket of [from, to]) socket.on('error', () => {})
+    }).listen(0, '127.0.0.1')
+    await once(relay, 'listening')
+    try {
+      const db = server.pool({ connections: 1, config: { port: (relay.address() as { port: number }).port } })
+      const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+      await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+      await until(async () => (await running()).length === 0, 1_000)
+      await expectNoLeaks()
+      expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
+    } finally {
+      relay.close()
+    }
+  })
+
+  test('is cancelled whatever form rows have been given in its configuration', async () => {
+    const forms = { rowsAsArray: true, typeCast: () => 'x', nestTables: '_' }
+    const db = server.pool({ connections: 1, config: forms as object })
+    const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+    await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+    await until(async () => (await running()).length === 0, 1_000)
+    await expectNoLeaks()
+    expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
+  })
+
   test('where the credentials have been changed is cancelled all the same', async () => {
     await server.ask("CREATE USER changing IDENTIFIED BY 'first'")
     let password = 'first'
@@ -234,6 +265,7 @@ onMariaDb('when a request is told to stop but goes on', () => {
     const slow = await other.acquire(requestOf(new AbortController().signal))
     const lease = await db.acquire(requestOf(new AbortController().signal))
     const query = failureOf(() => lease.client.query('SELECT SLEEP(60)'))
+    await until(async () => (await server.sessions()).some(({ info }) => info?.includes('SLEEP(60)')))
     const unhurt = slow.client.query('SELECT SLEEP(0.3) AS slept')
     // As behind a balancer, where the number is that of another server.
     Object.assign(await firstOf(db), { threadId: slow.client.threadId })

@@ -73,7 +73,8 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-const makeCertificate = async (directory: string): Promise<string> => {
+/** Makes a certificate for `localhost`, `server.crt` in a directory, with its key in `server.key`; resolves to its text. */
+export const makeCertificate = async (directory: string): Promise<string> => {
   const certificate = join(directory, 'server.crt')
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
   const files = ['-keyout', join(directory, 'server.key'), '-out', certificate]
