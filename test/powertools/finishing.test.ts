@@ -151,6 +151,21 @@ describe('a response that is streamed', () => {
   })
 })
 
+describe('a route on a plain middy() that answers early', () => {
+  test('is finished with the managed router that calls it', async () => {
+    const route = middy()
+      .use(powertools(all))
+      .before(() => {
+        record()
+        return 'early'
+      })
+    const router = middy<unknown, unknown>(managed()).handler(async (event, context) => route(event, context))
+    expect(await send(router)).toBe('early')
+    expect(output.blobs()).toMatchObject([{ handled: 1 }])
+    expect(await segments()).toHaveLength(1)
+  })
+})
+
 describe('a request that is given up at its deadline', () => {
   test('is finished as itself, though the timer of another request ends it', async () => {
     const hanging = middy(managed())

@@ -72,6 +72,18 @@ describe('what requests share', () => {
     },
   )
 
+  test('is warned of when powertools() is there twice for a utility, and not for one each', async () => {
+    const handlerWith = (...options: Parameters<typeof powertools>) =>
+      middy(managed())
+        .use(powertools({ logger: new Logger() }))
+        .use(powertools(...options))
+        .handler(async () => {})
+    await send(handlerWith({ tracer: new Tracer({ captureHTTPsRequests: false }) }))
+    expect(warnings()).toEqual([])
+    await send(handlerWith({ logger: new Logger() }))
+    expect(warnings()).toEqual([expect.stringContaining('powertools({ logger }): the handler has another middleware')])
+  })
+
   test('is warned of when captureLambdaHandler() comes after powertools()', async () => {
     const tracer = new Tracer({ captureHTTPsRequests: false })
     const handler = middy(managed())

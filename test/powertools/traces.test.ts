@@ -237,7 +237,7 @@ describe("the SDK's namespace", () => {
       expect(namespaces['AWSXRay']).toBe(changed)
       expect(warnings()).toEqual([
         expect.stringMatching(
-          /^powertools\(\{ tracer \}\): there is no namespace .* pin aws-xray-sdk-core to 3\.12\.$/,
+          /^powertools\(\{ tracer \}\): there is no namespace .* pin aws-xray-sdk-core to 3\.12 and @aws-lambda-powertools\/tracer to 2\.36\.$/,
         ),
       ])
       namespaces['AWSXRay'] = { active: { segment: {} }, _contexts: new Map(), get: () => undefined }

@@ -20,23 +20,24 @@ const isRecordable = (error: unknown): boolean =>
 
 /** The request's handler segment, under its own trace. */
 export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHandlerOptions): Promise<Instrument> => {
-  const keepSeparate = separateTraces(tracer)
+  const separation = separateTraces(tracer)
   const { captureLambdaHandler } = await loadTracerMiddleware()
   const official = captureLambdaHandler(tracer, options) as unknown as Official
-  const end = (request: OfficialRequest): void => void (request.internal[cleanupKey] as Official['after'])(request)
-  const close = (request: OfficialRequest, by: (segment: HandlerSegment) => void): void => {
+  const end = (request: OfficialRequest): void =>
+    void (request.internal[cleanupKey] as Official['after'] | undefined)?.(request)
+  const close = (request: OfficialRequest, by: (segment: HandlerSegment | undefined) => void): void => {
     const segment = handlerSegmentOf(request)
-    if (segment === undefined) return
     by(segment)
     // The SDK never sends a segment that is closed before its children, as when the request timed out.
-    if (segment.counter > 0) segment.flush()
+    if (segment !== undefined && segment.counter > 0) segment.flush()
   }
   return {
     name: 'tracer',
     cleanupKey,
     start: (request) => {
-      keepSeparate()
+      separation.renew()
       official.before(request)
+      separation.check(handlerSegmentOf(request))
     },
     add: ({ name, value }, request) => handlerSegmentOf(request)?.addMetadata(name, value, resourcesNamespace),
     succeed: (request) => close(request, () => official.after(request)),
@@ -44,11 +45,11 @@ export const tracerInstrument = async (tracer: Tracer, options: CaptureLambdaHan
       close(request, (segment) => {
         if (isRecordable(request.error)) {
           // The official middleware takes the active segment for the handler's; one that failed may have left another.
-          tracer.setSegment(segment)
+          if (segment !== undefined) tracer.setSegment(segment)
           official.onError(request)
         } else {
           // The SDK would leave it out, and the flag with it.
-          segment.addFaultFlag()
+          segment?.addFaultFlag()
           end(request)
         }
       }),

@@ -1,8 +1,9 @@
 import type { Tracer } from '@aws-lambda-powertools/tracer'
 import { warnOnce } from '../warn-once.ts'
-import { areConcurrent } from './invocation.ts'
+import { areConcurrent, currentTraceHeader } from './invocation.ts'
 import { isRequestNamespace, RequestNamespace, segmentKey } from './request-namespace.ts'
 import { type Facade, rootSegments } from './root-segment.ts'
+import { readTraceHeader } from './trace-header.ts'
 
 /** As much as we know of a namespace of cls-hooked. */
 interface Namespace {
@@ -29,7 +30,8 @@ const isFacade = (value: unknown): value is Facade =>
 const warnOfChange = (found: string): void =>
   warnOnce(
     `powertools({ tracer }): ${found}, so that overlapping requests share one active segment and traces get mixed up. ` +
-      'The X-Ray SDK has changed in a way this version does not know: update middy-managed-instances, or pin aws-xray-sdk-core to 3.12.',
+      'The X-Ray SDK or the tracer has changed in a way this version does not know: update middy-managed-instances, ' +
+      'or pin aws-xray-sdk-core to 3.12 and @aws-lambda-powertools/tracer to 2.36.',
   )
 
 /** Gives every invocation of this worker an active segment of its own. */
@@ -68,16 +70,36 @@ const joinSegments = (provider: Provider): void => {
   }
 }
 
+/** What keeps the traces of requests apart. */
+export interface Separation {
+  /** Called before the first segment of a request: a second copy of the SDK takes over when it is loaded. */
+  renew(): void
+  /** Called with that segment, if it is known: whatever has changed inside the packages shows in it. */
+  check(segment: object | undefined): void
+}
+
+const without: Separation = { renew: () => {}, check: () => {} }
+
+/** The trace that the root of a segment is in. */
+const traceOf = (segment: object | undefined): unknown =>
+  (segment as { readonly segment?: { readonly trace_id?: unknown } } | undefined)?.segment?.trace_id
+
 /**
  * Has the segments of every request be recorded under its own trace and parent. Without effect where requests don't
  * overlap, and outside Lambda.
- *
- * @returns what makes sure of it at the start of a request: a second copy of the SDK takes over when it is loaded.
  */
-export const separateTraces = (tracer: Tracer): (() => void) => {
-  if (!areConcurrent() || !tracer.isTracingEnabled() || process.env['LAMBDA_TASK_ROOT'] === undefined) return () => {}
+export const separateTraces = (tracer: Tracer): Separation => {
+  if (!areConcurrent() || !tracer.isTracingEnabled() || process.env['LAMBDA_TASK_ROOT'] === undefined) return without
   replaceNamespace()
   if (typeof tracer.provider?.setSegment === 'function') joinSegments(tracer.provider)
   else warnOfChange('the tracer has no provider.setSegment()')
-  return replaceNamespace
+  let checked = false
+  const check = (segment: object | undefined): void => {
+    const trace = checked ? undefined : readTraceHeader(currentTraceHeader())
+    if (trace === undefined || !isRequestNamespace(namespaces()?.[namespaceName])) return
+    checked = true
+    if (tracer.getSegment() !== segment || traceOf(segment) !== trace.root)
+      warnOfChange("the handler's segment is not found under the trace of its request")
+  }
+  return { renew: replaceNamespace, check }
 }
