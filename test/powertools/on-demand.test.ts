@@ -92,3 +92,26 @@ describe.each([
     })
   })
 })
+
+test('on classic Lambda, an early answer under managed() leaves the next request neither keys nor metrics nor a buffer', async () => {
+  const logger = new Logger({ logBufferOptions: { enabled: true } })
+  const metrics = new Metrics({ namespace: 'shop' })
+  const handler = middy<{ kind: string }, unknown>(managed())
+    .use(powertools({ logger, metrics }))
+    .before(({ event: { kind } }) => {
+      if (kind !== 'early') return undefined
+      logger.appendKeys({ order: 'early' })
+      logger.debug('buffered')
+      metrics.addDimension('order', 'early').addMetric('handled', MetricUnit.Count, 1)
+      return 'early'
+    })
+    .handler(async () => {
+      logger.info('handling')
+      logger.flushBuffer()
+      metrics.addMetric('handled', MetricUnit.Count, 1)
+    })
+  expect(await handler({ kind: 'early' }, createContext() as never)).toBe('early')
+  await handler({ kind: 'answer' }, createContext() as never)
+  expect(output.lines().map(({ message, order }) => [message, order])).toEqual([['handling', undefined]])
+  expect(output.blobs().map(({ order }) => order)).toEqual(['early', undefined])
+})

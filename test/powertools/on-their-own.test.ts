@@ -40,21 +40,30 @@ const overlap = async (work: Work, middlewares: middy.MiddlewareObj[] = []): Pro
 
 // What the guide says of each utility without this package: what fails here, Powertools has learned since.
 describe("Powertools' utilities on their own, in requests that overlap:", () => {
-  test('a logger keeps the keys of each request for it, and gives persistent ones to all', async () => {
-    const logger = new Logger()
+  test('a logger keeps the keys, level and buffer of each request for it, and gives persistent keys to all', async () => {
+    const logger = new Logger({ logBufferOptions: { enabled: true } })
     await overlap(
       async (order, meet) => {
         logger.appendKeys({ order })
         if (order === 0) logger.appendPersistentKeys({ user: 'of the first' })
+        if (order === 1) logger.setLogLevel('ERROR')
+        logger.debug(`buffered of ${order}`)
         await meet()
         logger.info(`of ${order}`)
+        if (order === 2) logger.flushBuffer()
       },
       [injectLambdaContext(logger) as middy.MiddlewareObj],
     )
     const lines = output.lines().map(({ message, order, user }) => ({ message, order, user }))
+    const user = 'of the first'
+    const others = Array.from({ length: count }, (_, order) => order).filter((order) => order !== 1)
+    expect(lines.filter(({ message }) => message !== 'buffered of 2')).toEqual(
+      expect.arrayContaining(others.map((order) => ({ message: `of ${order}`, order, user }))),
+    )
+    expect(lines.map(({ message }) => message).filter((message) => !String(message).startsWith('of'))).toEqual([
+      'buffered of 2',
+    ])
     expect(lines).toHaveLength(count)
-    for (const line of lines)
-      expect(line).toEqual({ message: `of ${line.order}`, order: line.order, user: 'of the first' })
   })
 
   test('metrics keep the dimensions of each request for it, and give default ones to all', async () => {
@@ -89,12 +98,23 @@ describe("Powertools' utilities on their own, in requests that overlap:", () => 
     expect(output.blobs()).toMatchObject([{ _aws: { CloudWatchMetrics: [{ Namespace: 'second' }] } }])
   })
 
-  test('the answers of batches without a failure are one object', async () => {
-    const event = { Records: [{ messageId: 'a', body: '', eventSource: 'aws:sqs' }] } as SQSEvent
-    const answers = await overlap(async () =>
-      processPartialResponse(event, async () => {}, new BatchProcessor(EventType.SQS)),
+  test('batches with a processor each report their own records, and are one object where none has failed', async () => {
+    const process = (order: number, work: () => Promise<void>) => {
+      const Records = [0, 1].map((index) => ({ messageId: `${order}-${index}`, body: '', eventSource: 'aws:sqs' }))
+      return processPartialResponse({ Records } as SQSEvent, work, new BatchProcessor(EventType.SQS))
+    }
+    const failing = await overlap((order, meet) => {
+      let records = 0
+      return process(order, async () => {
+        if (++records === 2) throw new Error('failed')
+        await meet()
+      })
+    })
+    expect(failing).toEqual(
+      Array.from({ length: count }, (_, order) => ({ batchItemFailures: [{ itemIdentifier: `${order}-1` }] })),
     )
-    expect(new Set(answers).size).toBe(1)
+    const succeeding = await overlap((order) => process(order, async () => {}))
+    expect(new Set(succeeding).size).toBe(1)
   })
 
   test('parameters are fetched by each request that misses, and what they make of JSON may be changed by any', async () => {

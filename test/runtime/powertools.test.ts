@@ -87,11 +87,13 @@ describe('Powertools on the real runtime, with 4 workers and 64 requests at once
     const seen = await burst('powertools-official', count, published)
     expect(seen).toMatchObject({
       answered: count,
+      faults: count / 10,
+      wrongFaults: 0,
       lines: seen.allLines,
       blobs: published,
       coldStarts: { metrics: 0, segments: 0, requests: 0 },
     })
-    expect(seen.handlers).toBeLessThan(count / 2)
+    for (const kind of ['handlers', 'fetch'] as const) expect(seen[kind]).toBeLessThan(count / 2)
     for (const kind of ['children', 'sdk', 'http', 'https', 'nested'] as const)
       expect(seen[kind]).toBeLessThan(count / 10)
   })
