@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, jest, test } from '@jest/globals'
 import type { LocalRuntime, RuntimeOptions } from 'middy-managed-instances/local'
-import { endingsOf, freshTable, sessionsOf, watchSessions } from '../chaos/fixtures/database.ts'
+import { endingsOf, freshTable, watchSessions } from '../chaos/fixtures/database.ts'
+import { postgresOrders } from '../chaos/fixtures/postgres.ts'
 import { testServer, until } from '../database/support/server.ts'
 import { many, startFunction } from './fixtures/shared-clients.ts'
 
 jest.setTimeout(60_000)
 
 const server = testServer({ maxConnections: 60 })
+const orders = postgresOrders(server)
 const outage = Number(process.env['DATABASE_OUTAGE'] ?? 500)
 
 interface Options extends Omit<RuntimeOptions, 'handler'> {
@@ -35,13 +37,13 @@ describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (worke
   test('opens no connection for requests without a query', async () => {
     const runtime = await startOrders({ workers })
     await runtime.burst(many(128, (id) => ({ kind: 'untouched', id })))
-    expect(await sessionsOf(server)).toEqual([])
+    expect(await orders.sessions()).toEqual([])
   })
 
   test('keeps, of 600 transactions with a quarter rolled back, every commit and no other', async () => {
-    await freshTable(server)
+    await freshTable(orders)
     const runtime = await startOrders({ workers })
-    const watch = watchSessions(server)
+    const watch = watchSessions(orders)
     const events = many(600, (id) => ({
       kind: id % 4 === 0 ? 'rollsBack' : 'commits',
       id,
@@ -67,8 +69,8 @@ describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (worke
     const runtime = await startOrders({ workers })
     await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
     const sleeping = runtime.burst(many(64, (id) => ({ kind: 'sleeps', id, seconds: 0.5 })))
-    await until(async () => (await sessionsOf(server)).filter(({ query }) => query.includes('pg_sleep')).length >= 12)
-    await server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders'")
+    await until(async () => (await orders.sessions()).filter(({ query }) => query.includes('pg_sleep')).length >= 12)
+    await orders.killAll()
     const endings = endingsOf(await sleeping)
     expect((endings['ok'] ?? 0) + (endings['function-error'] ?? 0)).toBe(64)
     expect(endings['function-error']).toBeGreaterThanOrEqual(12)
@@ -82,6 +84,8 @@ test('postgresJs() serves within a second of the return of a server that was awa
   const runtime = await startOrders({})
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
   await server.postgres.halt()
+  // Until every worker has heard of it: what is sent on a connection that is lost fails.
+  await wait(100)
   const during = runtime.burst(
     many(64, (id) => ({ kind: id % 2 ? 'answers' : 'sleeps', id, seconds: 0 })),
     { timeout: outage + 10_000 },
@@ -115,16 +119,16 @@ test('postgresJs() has queries that run past their deadlines cancelled on the se
   }
   expect(Math.min(...medians)).toBeLessThan(100)
   expect(new Set(cancelled().map(({ cancelled }) => cancelled))).toEqual(new Set(['57014']))
-  await until(async () => (await sessionsOf(server)).every(({ state }) => state === 'idle'))
+  await until(async () => (await orders.sessions()).every(({ state }) => state === 'idle'))
   expect(endingsOf(await runtime.burst(many(64, (id) => ({ kind: 'answers', id }))))).toEqual({ ok: 64 })
 })
 
 test('postgresJs() rolls the transaction of a zombie back, and has its connection again before it ends', async () => {
-  await freshTable(server)
+  await freshTable(orders)
   const runtime = await startOrders({ workers: 4, timeout: 500 })
   await runtime.burst(many(16, (id) => ({ kind: 'zombie', id, tenant: 'zombie' })))
   const ended = performance.now()
-  await until(async () => (await sessionsOf(server)).every(({ state }) => state === 'idle'))
+  await until(async () => (await orders.sessions()).every(({ state }) => state === 'idle'))
   // Their callbacks go on for 300 ms.
   expect(performance.now() - ended).toBeLessThan(250)
   expect(endingsOf(await runtime.burst(many(64, (id) => ({ kind: 'answers', id }))))).toEqual({ ok: 64 })
@@ -170,9 +174,9 @@ test('postgresJs() lets requests finish at SIGTERM, with the preload, and ends e
   })
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
   const sleeping = runtime.burst(many(8, (id) => ({ kind: 'sleeps', id, seconds: 0.3 })))
-  await until(async () => (await sessionsOf(server)).filter(({ query }) => query.includes('pg_sleep')).length === 8)
+  await until(async () => (await orders.sessions()).filter(({ query }) => query.includes('pg_sleep')).length === 8)
   runtime.kill('SIGTERM')
   expect(endingsOf(await sleeping)).toEqual({ ok: 8 })
   await runtime.exited
-  await until(async () => (await sessionsOf(server)).length === 0, 500)
+  await until(async () => (await orders.sessions()).length === 0, 500)
 })

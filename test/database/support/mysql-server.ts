@@ -70,7 +70,11 @@ export const mysqlServer = (options?: MariaDbOptions): MysqlTestServer => {
         "SELECT id, command, info FROM information_schema.processlist WHERE user <> 'root' AND user <> 'system user' ORDER BY id",
       )) as unknown as Session[],
     killAll: async () => {
-      for (const { id } of await test.sessions()) await test.ask(`KILL ${id}`)
+      for (const { id } of await test.sessions())
+        await test.ask(`KILL ${id}`).catch((error: { code?: string }) => {
+          // It has ended by itself.
+          if (error.code !== 'ER_NO_SUCH_THREAD') throw error
+        })
     },
   }
   beforeAll(async () => {
