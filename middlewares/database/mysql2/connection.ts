@@ -245,6 +245,8 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     const { credentials, onError } = this.#settings
     const was = this.#phase
     this.#break()
+    // A server that has refused it need not hang up.
+    this.#socket.destroy()
     if (was === 'connecting' && this.#credential !== undefined && isAuthenticationFailure(error))
       credentials?.refuse(this.#credential)
     if (this.#borrower !== undefined) this.#borrower.lose(error)

@@ -105,6 +105,8 @@ onMariaDb('a query builder on a lease of mysqlPool()', () => {
           }),
       }),
     )
+    // Kysely tells of what it has cancelled.
+    const told = jest.spyOn(console, 'error').mockImplementation(() => {})
     const handler = handlerOf(db, async (db) => {
       const kysely = await db.client()
       const controller = new AbortController()
@@ -115,16 +117,14 @@ onMariaDb('a query builder on a lease of mysqlPool()', () => {
         }),
       )
       await until(async () => (await server.sessions()).some(({ info }) => info?.startsWith('SELECT SLEEP')))
-      // Kysely tells of what it has cancelled.
-      const told = jest.spyOn(console, 'error').mockImplementation(() => {})
       controller.abort(new Error('enough'))
       expect(await slow).toMatchObject({ message: expect.stringContaining('enough') })
       await until(async () => (await server.sessions()).every(({ command }) => command === 'Sleep'), 1_000)
-      told.mockRestore()
       return (await sql`SELECT 1 AS one`.execute(kysely)).rows
     })
     await expect(invoke(handler, undefined)).resolves.toEqual([{ one: 1 }])
     await expectNoLeaks()
+    told.mockRestore()
     expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
   })
 

@@ -83,6 +83,30 @@ onMariaDb('a connection of mysqlPool()', () => {
     expect(asked).toBe(3)
   })
 
+  test.each([
+    ['for want of a place', 1040, 'before', 'Too many connections'],
+    ['for want of a place for its user', 1203, 'after', 'has already more than'],
+    ['by a server that is shutting down', 1053, 'after', 'Server shutdown in progress'],
+  ])('that is refused %s is tried again', async (_name, code, when, message) => {
+    let asked = 0
+    const port = await scriptedMysql(async (wire) => {
+      asked += 1
+      if (asked < 3 && when === 'before') return wire.fail(code, message)
+      wire.greet(false)
+      await wire.next()
+      if (asked < 3) return wire.fail(code, message)
+      wire.ok()
+      await wire.refuseQueries()
+    })
+    const db = server.pool({ config: { port } })
+    expect(await failureOf(() => invoke(one(db), undefined))).toMatchObject({ code: 'ER_PARSE_ERROR' })
+    expect(asked).toBe(3)
+    // None of them is left for it to end.
+    const closing = performance.now()
+    await db.close()
+    expect(performance.now() - closing).toBeLessThan(500)
+  })
+
   test('waits while the server has too many, and is made as soon as one of them ends', async () => {
     await server.ask(
       "CREATE USER lonely IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1; GRANT ALL ON tests.* TO lonely",

@@ -152,7 +152,9 @@ export const startMariaDb = async (options: MariaDbOptions = {}): Promise<MariaD
   try {
     const account = await findAccount()
     const data = join(directory, 'data')
-    await mkdir(data)
+    // A server that starts empties the one it shares with others.
+    const temporary = join(directory, 'tmp')
+    for (const path of [data, temporary]) await mkdir(path)
     const port = await freePort()
     const certificate = tls ? await makeCertificate(directory) : undefined
     const file = join(directory, 'my.cnf')
@@ -161,6 +163,7 @@ export const startMariaDb = async (options: MariaDbOptions = {}): Promise<MariaD
       [
         '[mariadbd]',
         `datadir=${data}`,
+        `tmpdir=${temporary}`,
         `socket=${join(directory, 'socket')}`,
         `pid-file=${join(directory, 'pid')}`,
         `port=${port}`,
@@ -184,7 +187,7 @@ export const startMariaDb = async (options: MariaDbOptions = {}): Promise<MariaD
     )
     if (account.uid !== undefined && account.gid !== undefined) {
       await chmod(directory, 0o755)
-      const own = [directory, data, ...(tls ? [join(directory, 'server.key')] : [])]
+      const own = [directory, data, temporary, ...(tls ? [join(directory, 'server.key')] : [])]
       for (const path of own) await chown(path, account.uid, account.gid)
     }
     const how = ['--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve']
