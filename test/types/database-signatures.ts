@@ -1,14 +1,17 @@
 // Checked by the compiler, never run: what a user types has these types.
 import middy from '@middy/core'
+import { drizzle as drizzleMysql, type MySql2Database } from 'drizzle-orm/mysql2'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzleJs, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, MysqlDialect, PostgresDialect } from 'kysely'
 import { type Added, managed, type Source } from 'middy-managed-instances'
 import { type Database, type Db, database, type Leak, type Login, rdsIam } from 'middy-managed-instances/database'
+import { type MysqlConfig, mysqlPool, poolOfOne as mysqlPoolOfOne } from 'middy-managed-instances/database/mysql2'
 import { type PgConfig, pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
 import { type PostgresConfig, postgresJs } from 'middy-managed-instances/database/postgres'
 import { sharedClient } from 'middy-managed-instances/database/shared'
 import { type MemoryAdapter, memoryAdapter } from 'middy-managed-instances/testing'
+import type mysql from 'mysql2/promise'
 import type pg from 'pg'
 import type postgres from 'postgres'
 
@@ -85,6 +88,36 @@ pgPool({ connections: 16, credentials: iam, onLeak: ({ kind, stack }: Leak) => v
 pgPool({ connections: 16, credentials: { username: 'a' } })
 const config: PgConfig = { ssl: { ca: 'a' }, statement_timeout: 1_000 }
 void config
+
+// mysql2
+const accounts = mysqlPool({
+  connections: 16,
+  config: { host: 'localhost', database: 'accounts' },
+  credentials: secret,
+})
+expectTrue<Equal<typeof accounts, Database<mysql.PoolConnection, mysql.Pool>>>()
+const mysqlKysely = mysqlPool({
+  connections: 16,
+  map: (client) => new Kysely<Tables>({ dialect: new MysqlDialect({ pool: mysqlPoolOfOne(client) }) }),
+})
+expectTrue<Equal<typeof mysqlKysely, Database<Kysely<Tables>, mysql.Pool>>>()
+const mysqlOrm = mysqlPool({ connections: 16, map: (client) => drizzleMysql({ client }) })
+expectTrue<typeof mysqlOrm extends Database<MySql2Database, mysql.Pool> ? true : false>()
+const mysqlConfig: MysqlConfig = { ssl: 'Amazon RDS', charset: 'utf8mb4', namedPlaceholders: true }
+void mysqlConfig
+// @ts-expect-error: what the driver has an option of its own for
+mysqlPool({ connections: 16, config: { connectionLimit: 5 } })
+// @ts-expect-error: the adapter resets what has to be
+mysqlPool({ connections: 16, config: { resetOnRelease: true } })
+middy<{ id: number }, number>(managed())
+  .use(database({ db: accounts }))
+  .handler(async ({ id }, { db }) => {
+    const client = await db.client()
+    const [rows] = await client.execute<mysql.RowDataPacket[]>('SELECT * FROM accounts WHERE id = ?', [id])
+    await client.beginTransaction()
+    await client.rollback()
+    return rows.length
+  })
 
 // postgres.js and a database without a server
 const shared = postgresJs({ connections: 16, config: { host: 'localhost', database: 'orders' }, credentials: secret })
