@@ -104,6 +104,15 @@ onMariaDb('what a request leaves in its session', () => {
     expect(left).toEqual(['hidden', null, 'hidden'])
   })
 
+  test('goes with what a listener of the pool has set on each connection', async () => {
+    const db = server.pool({ connections: 1 })
+    const pool = await db.pool
+    pool.on('connection', (connection) => void connection.query("SET time_zone = '+03:00'"))
+    const zone = async (client: PoolConnection): Promise<unknown> =>
+      ((await lookOver(client)) as { zone: unknown }).zone
+    expect([await run(db, zone), await run(db, zone)]).toEqual(['+03:00', 'SYSTEM'])
+  })
+
   test('goes with what was prepared, which is prepared again', async () => {
     const db = server.pool({ connections: 1, reset: 'always' })
     for (let request = 0; request < 3; request++)

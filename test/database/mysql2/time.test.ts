@@ -184,6 +184,17 @@ onMariaDb('what runs past its request', () => {
     }
   })
 
+  test('costs its connection where the server has no place for one to cancel it', async () => {
+    await server.ask("CREATE USER single IDENTIFIED BY 's' WITH MAX_USER_CONNECTIONS 1; GRANT ALL ON tests.* TO single")
+    const db = server.pool({ connections: 1, credentials: { username: 'single', password: 's' } })
+    const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+    await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+    await expectNoLeaks()
+    expect(await countsOf(db)).toEqual({ total: 0, idle: 0 })
+    await server.killAll()
+    await expect(ask(db)).resolves.toEqual(one)
+  })
+
   test('is cancelled whatever form rows have been given in its configuration', async () => {
     const forms = { rowsAsArray: true, typeCast: () => 'x', nestTables: '_' }
     const db = server.pool({ connections: 1, config: forms as object })

@@ -136,6 +136,27 @@ described('a server that wants the password as it is, as RDS does for a token of
     expect(told).toEqual([])
   })
 
+  test('has its name checked with verifyIdentity alone', async () => {
+    const elsewhere = await makeCertificate(directory, 'elsewhere.example.com')
+    const itsKey = readFileSync(join(directory, 'server.key'), 'utf8')
+    const port = await scriptedMysql(async (wire) => {
+      wire.greet(true)
+      await wire.next()
+      wire.secure(itsKey, elsewhere)
+      await wire.next()
+      wire.ok()
+      await wire.refuseQueries()
+    })
+    const trusting = poolFor(port, { ca: elsewhere })
+    expect(await connect(trusting)).toBe(7)
+    await trusting.close()
+    const careful = poolFor(port, { ca: elsewhere, verifyIdentity: true })
+    const error = await failureOf(() => connect(careful))
+    await careful.close()
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', retryable: false })
+    expect((error as Error).message).toMatch(/altnames/)
+  })
+
   test('that says nothing while TLS begins is given up on after connectTimeout', async () => {
     const port = await scriptedMysql(async (wire) => {
       wire.greet(true)

@@ -73,10 +73,10 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-/** Makes a certificate for `localhost`, `server.crt` in a directory, with its key in `server.key`; resolves to its text. */
-export const makeCertificate = async (directory: string): Promise<string> => {
+/** Makes a certificate for a name, `server.crt` in a directory, with its key in `server.key`; resolves to its text. */
+export const makeCertificate = async (directory: string, name = 'localhost'): Promise<string> => {
   const certificate = join(directory, 'server.crt')
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`]
   const files = ['-keyout', join(directory, 'server.key'), '-out', certificate]
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   await run('openssl', ['req', '-new', '-x509', ...kind, ...subject, ...files])
