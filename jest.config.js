@@ -16,12 +16,13 @@ const project = {
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
   },
-  testTimeout: 30_000,
 }
 
 /** @type {import('jest').Config} */
 export default {
   maxWorkers: 2,
+  // Not heeded in a project.
+  testTimeout: 30_000,
   projects: [
     { ...project, testPathIgnorePatterns: wholeMachine.map((path) => `<rootDir>/${path}`) },
     {
