@@ -11,7 +11,7 @@ import { database } from 'middy-managed-instances/database'
 import { postgresJs } from 'middy-managed-instances/database/postgres'
 import { barrier, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type postgres from 'postgres'
-import { failureOf, testServer } from '../support/server.ts'
+import { failureOf, testServer, until } from '../support/server.ts'
 import { configOf, handlerWith, type SharedOptions, sharedOn } from './support/shared.ts'
 
 const server = testServer()
@@ -194,24 +194,22 @@ describe("a request's sql", () => {
     const meet = barrier(2)
     const handler = handlerWith(db, async (sql) => {
       const payloads: string[] = []
-      let hear = Promise.withResolvers<void>()
       const { unlisten } = await sql.listen('shared', (payload) => {
         payloads.push(payload)
-        hear.resolve()
       })
       await meet()
-      await server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-      while ((await server.ask("SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")).length === 0);
-      await meet()
-      await server.ask("NOTIFY shared, 'again'")
-      await hear.promise
-      hear = Promise.withResolvers<void>()
+      await server.ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+      // What is sent until it listens again is heard by nobody.
+      await until(async () => {
+        await server.ask("NOTIFY shared, 'again'")
+        return payloads.includes('again')
+      })
       await meet()
       await unlisten()
-      return payloads.includes('again')
+      return 'heard'
     })
     const results = await invokeConcurrently(handler, [1, 2])
-    expect(results).toEqual(Array(2).fill({ status: 'fulfilled', value: true }))
+    expect(results).toEqual(Array(2).fill({ status: 'fulfilled', value: 'heard' }))
   })
 
   test('calls back for rows in the context of the request', async () => {
