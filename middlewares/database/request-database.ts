@@ -56,9 +56,9 @@ class RequestLease<L> implements LeaseRequest {
 export class RequestDatabase<L, P> implements Db<L, P> {
   readonly #scope: RequestScope
   readonly #database: Database<L, P>
-  #leases: RequestLease<L>[] | undefined
   #first: RequestLease<L> | undefined
   #client: Promise<L> | undefined
+  #others: RequestLease<L>[] | undefined
 
   constructor(scope: Scope, database: Database<L, P>) {
     this.#scope = scope as RequestScope
@@ -80,26 +80,27 @@ export class RequestDatabase<L, P> implements Db<L, P> {
 
   acquire(): Promise<L> {
     if (this.#scope.outcome !== undefined) return this.#refuse(this.#scope.outcome)
-    return this.#take(new RequestLease(this, this.#scope))
+    const lease = new RequestLease<L>(this, this.#scope)
+    this.#others ??= []
+    this.#others.push(lease)
+    return this.#take(lease)
   }
 
   async release(client: L): Promise<void> {
-    const lease = this.#leases?.find((candidate) => candidate.client === client)
+    const lease = [this.#first, ...(this.#others ?? [])].find((candidate) => candidate?.client === client)
     if (lease === undefined) throw new LeaseReleasedError(this.#database.name, 'release()')
     await lease.giveBack()
   }
 
   /** No longer counts a lease as this request's: it went back, or never came. */
   forget(lease: RequestLease<L>): void {
-    this.#leases = this.#leases?.filter((candidate) => candidate !== lease)
-    if (lease !== this.#first) return
-    this.#first = undefined
-    this.#client = undefined
+    if (lease === this.#first) {
+      this.#first = undefined
+      this.#client = undefined
+    } else this.#others = this.#others?.filter((candidate) => candidate !== lease)
   }
 
   #take(lease: RequestLease<L>): Promise<L> {
-    this.#leases ??= []
-    this.#leases.push(lease)
     const asked = this.#scope.recording ? performance.now() : undefined
     const client = this.#database.acquire(lease).then(
       (taken) => {

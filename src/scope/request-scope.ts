@@ -1,12 +1,13 @@
+import { setImmediate } from 'node:timers'
 import { RequestEndedError } from '../errors.ts'
 import { ContextKeys } from './context-keys.ts'
 import { Fork } from './fork.ts'
 import { HandlerRun } from './handler-run.ts'
 import { type Metric, type MetricListener, tellOf } from './metric.ts'
-import { type Expiring, OpenScopes } from './open-scopes.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import { remainingTime, type TimedContext } from './remaining-time.ts'
 import type { ForkedScope, HandlerWrapper, Outcome, Release, Scope } from './scope.ts'
+import { Watch, type Watched } from './watch.ts'
 
 /** The part of Middy's request that a scope reads. */
 export interface RequestLike {
@@ -21,15 +22,14 @@ export interface EarlyTimeout {
 }
 
 /** The open scopes of this worker. */
-export const openScopes: OpenScopes<RequestScope> = new OpenScopes()
+export const openScopes: Watch<RequestScope> = new Watch()
 
 type Interruption = Extract<Outcome, 'timedOut' | 'disconnected'>
 
 /** The scope of one request. */
-export class RequestScope implements Scope, Expiring, ReleaseOwner {
+export class RequestScope implements Scope, Watched, ReleaseOwner {
   index = 0
   due: number | undefined
-  timeOut: (() => void) | undefined
 
   readonly policy: ReleasePolicy
   request: RequestLike | undefined
@@ -42,6 +42,10 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
   #wrappers: HandlerWrapper[] | undefined
   #listeners: MetricListener[] | undefined
   #deadline: number | undefined
+  /** Answers in place of a handler that is racing against the early timeout. */
+  #timeOut: (() => void) | undefined
+  /** Whether it is known when the request expires. */
+  #expires = false
   #outcome: Outcome | undefined
   #interruption: Interruption | undefined
   readonly #handler = new HandlerRun()
@@ -171,7 +175,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     if (!(result instanceof Promise)) return result
     const settle = (pass?: (value: unknown) => void) => (value: unknown) => {
       this.#handler.settle()
-      openScopes.endRace(this)
+      this.#endRace()
       pass?.(value)
     }
     // Called as Middy calls it: unbound.
@@ -182,14 +186,15 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     }
     return new Promise((resolve, reject) => {
       result.then(settle(resolve), settle(reject))
-      openScopes.race(this, getRemainingTimeInMillis() - early.timeoutEarlyInMillis, () => {
+      this.#timeOut = () => {
         this.#interrupt('timedOut')
         try {
           resolve(early.timeoutEarlyResponse())
         } catch (error) {
           reject(error)
         }
-      })
+      }
+      openScopes.hold(this, getRemainingTimeInMillis() - early.timeoutEarlyInMillis)
     })
   }
 
@@ -198,6 +203,20 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     if (this.#outcome === undefined) return this.close(this.#outcomeOf(threw))
     if (this.#handler.state === 'pending') this.#handler.settle()
     return undefined
+  }
+
+  /** Reads the time that is left once, and only of a request that is still open at the next tick. */
+  look(): number {
+    const timeOut = this.#timeOut
+    this.#endRace()
+    timeOut?.()
+    const remaining = this.#expires ? 0 : this.remaining()
+    this.#expires = true
+    if (remaining > 0) return remaining
+    // After all timers that are due: when the loop was blocked, Middy's early timeout may be among them, and answers first.
+    // The immediate is not unref'd: an idle loop would not wake for it.
+    setImmediate(expire, this)
+    return Number.POSITIVE_INFINITY
   }
 
   /** Closes the scope at the request's deadline, whatever is still running. */
@@ -210,6 +229,7 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
 
   protected close(outcome: Outcome, handlerSettled: boolean = this.#hasStopped(outcome)): Promise<void> | undefined {
     if (this.#outcome !== undefined) return undefined
+    this.#endRace()
     openScopes.remove(this)
     this.#outcome = outcome
     this.#parent?.signal.removeEventListener('abort', this)
@@ -218,6 +238,13 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
       this.#handler.settle()
     } else if (!this.signal.aborted) this.#controller.abort(new RequestEndedError('signal', outcome))
     return this.#releases?.run({ outcome, handlerSettled })
+  }
+
+  #endRace(): void {
+    if (this.#timeOut === undefined) return
+    this.#timeOut = undefined
+    this.#expires = false
+    openScopes.letGo(this)
   }
 
   #outcomeOf(threw: boolean): Outcome {
@@ -256,3 +283,5 @@ export class RequestScope implements Scope, Expiring, ReleaseOwner {
     return (this.request?.context as TimedContext | null | undefined) ?? undefined
   }
 }
+
+const expire = (scope: RequestScope): void => scope.expire()

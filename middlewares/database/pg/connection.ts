@@ -21,6 +21,7 @@ export interface ConnectionSettings extends DriverSettings<pg.PoolConfig> {
 
 /** One physical connection. */
 export interface PgConnection extends pg.PoolClient, PoolConnection<pg.PoolClient> {
+  readonly isExpired: boolean
   /** Takes it out of use for good. */
   spoil(): void
   /** Breaks it off. */
@@ -130,6 +131,10 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       }
     }
 
+    get isExpired(): boolean {
+      return performance.now() > this.#expires
+    }
+
     lend(request: Borrower): pg.PoolClient {
       const borrower = new LeasedClient(name, this as unknown as PgConnection, request)
       this.#borrower = borrower
@@ -176,7 +181,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     }
 
     checkIn(fate: 'keep' | 'destroy'): void {
-      if (fate === 'keep') this.release(performance.now() > this.#expires)
+      if (fate === 'keep') this.release(this.isExpired)
       else {
         this.release(true)
         this.destroy()

@@ -34,7 +34,16 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   }
 
   checkOut(pool: pg.Pool, done: (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void): void {
-    pool.connect((error, client) => done(error, client as PgConnection | undefined))
+    pool.connect(done as Parameters<typeof pool.connect>[0])
+  }
+
+  mayPassOn(pool: pg.Pool, connection: PoolConnection<pg.PoolClient>): boolean {
+    return (
+      pool.waitingCount === 0 &&
+      !pool.ending &&
+      pool.options.maxUses === Number.POSITIVE_INFINITY &&
+      !(connection as PgConnection).isExpired
+    )
   }
 
   diagnose(error: unknown): ConnectProblem {

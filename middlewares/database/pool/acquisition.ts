@@ -1,14 +1,14 @@
-import { clearTimeout, setTimeout } from 'node:timers'
 import type { LeaseRequest } from '../../../src/database-adapter.ts'
-import { DatabaseConnectError } from '../errors.ts'
-import { backoff } from './backoff.ts'
+import { tickInterval, type Watch, type Watched } from '../../../src/scope/watch.ts'
+import { Attempts } from './attempts.ts'
 import type { PoolConnection, PoolDriver } from './driver.ts'
 import { type Acquired, type LeaseSettings, PooledLease } from './pooled-lease.ts'
-import type { Watch, Watched } from './watch.ts'
+import type { Asking, Turns } from './turns.ts'
 
 /** What an acquisition takes from its pool. */
 export interface AcquisitionSettings<P, L, M> {
   readonly driver: PoolDriver<P, L>
+  readonly turns: Turns<P, L>
   readonly leases: LeaseSettings<L, M>
   /** Milliseconds. */
   readonly acquireTimeout: number
@@ -19,121 +19,100 @@ export interface AcquisitionSettings<P, L, M> {
 }
 
 /** One request's way to a connection. */
-export class Acquisition<P, L, M> implements Watched {
+export class Acquisition<P, L, M> implements Asking<L>, Watched {
   index = 0
   due: number | undefined
 
   readonly #settings: AcquisitionSettings<P, L, M>
-  readonly #pool: P
   readonly #request: LeaseRequest
   readonly #acquired: Acquired | undefined
   readonly #resolve: (lease: PooledLease<L, M>) => void
   readonly #reject: (reason: unknown) => void
-  #open = true
-  #listens = false
+  #state: 'waiting' | 'seen' | 'followed' | 'ended' = 'waiting'
   #patience = 0
-  #attempts = 0
-  #refused = false
-  #failure: unknown
-  #retry: NodeJS.Timeout | undefined
+  #attempts: Attempts | undefined
 
   constructor(
     settings: AcquisitionSettings<P, L, M>,
-    pool: P,
     request: LeaseRequest,
     acquired: Acquired | undefined,
     resolve: (lease: PooledLease<L, M>) => void,
     reject: (reason: unknown) => void,
   ) {
     this.#settings = settings
-    this.#pool = pool
     this.#request = request
     this.#acquired = acquired
     this.#resolve = resolve
     this.#reject = reject
     settings.waiting.add(this)
-    this.#checkOut()
+    settings.turns.ask(this)
   }
 
-  /** Asked once, and only of one that has waited: only then is the signal worth a listener. */
-  patience(): number {
+  /** The signal is worth a listener to one that still waits at the second look. */
+  look(): number {
     const { signal, deadline } = this.#request
-    if (signal.aborted) return 0
-    this.#listens = true
-    signal.addEventListener('abort', this)
-    this.#patience = Math.max(0, Math.min(this.#settings.acquireTimeout, deadline - Date.now()))
-    return this.#patience
+    switch (this.#state) {
+      case 'waiting':
+        if (signal.aborted) break
+        this.#state = 'seen'
+        this.#patience = Math.max(0, Math.min(this.#settings.acquireTimeout, deadline - Date.now()))
+        return Math.min(tickInterval, this.#patience)
+      case 'seen':
+        if (signal.aborted || this.#patience <= tickInterval) break
+        this.#state = 'followed'
+        signal.addEventListener('abort', this)
+        return this.#patience - tickInterval
+      case 'followed':
+        break
+      case 'ended':
+        return Number.POSITIVE_INFINITY
+      default:
+        this.#state satisfies never
+    }
+    if (signal.aborted) this.fail(signal.reason)
+    else this.fail(this.#attempts?.error ?? this.#settings.busy(this.#patience))
+    return Number.POSITIVE_INFINITY
   }
 
   handleEvent(): void {
     this.fail(this.#request.signal.reason)
   }
 
-  overdue(): void {
-    const { signal } = this.#request
-    if (signal.aborted) this.fail(signal.reason)
-    else if (this.#failure === undefined) this.fail(this.#settings.busy(this.#patience))
-    else this.fail(this.#connectError('transient'))
-  }
-
   /** Ends the wait. A connection that comes later goes back by itself. */
   fail(reason: unknown): void {
-    if (this.#end()) this.#reject(reason)
+    if (!this.#end()) return
+    this.#settings.turns.leave(this)
+    this.#reject(reason)
   }
 
-  #checkOut(): void {
-    this.#attempts += 1
-    this.#settings.driver.checkOut(this.#pool, (error, connection) => {
-      if (connection === undefined) this.#failed(error)
-      else if (this.#end()) this.#lend(connection)
-      else connection.checkIn('keep')
-    })
-  }
-
-  #lend(connection: PoolConnection<L>): void {
+  take(connection: PoolConnection<L>): void {
+    const { turns, leases } = this.#settings
+    if (!this.#end()) {
+      turns.takeBack(connection, 'keep')
+      return
+    }
     try {
-      this.#resolve(new PooledLease(this.#settings.leases, this.#request, connection, this.#acquired))
+      this.#resolve(new PooledLease(leases, this.#request, connection, this.#acquired))
     } catch (error) {
       this.#reject(error)
     }
   }
 
-  #failed(error: unknown): void {
-    if (!this.#open) return
-    this.#failure = error
-    const { driver } = this.#settings
-    const { kind } = driver.diagnose(error)
-    switch (kind) {
-      case 'transient':
-        this.#retry = setTimeout(() => this.#checkOut(), backoff(this.#attempts))
-        break
-      case 'authentication':
-        if (this.#refused || !driver.credentialsCanChange) this.fail(this.#connectError(kind))
-        else {
-          this.#refused = true
-          this.#checkOut()
-        }
-        break
-      case 'permanent':
-        this.fail(this.#connectError(kind))
-        break
-      default:
-        kind satisfies never
-    }
+  refuse(error: unknown): void {
+    if (this.#state === 'ended') return
+    const { driver, turns } = this.#settings
+    this.#attempts ??= new Attempts(driver)
+    const failure = this.#attempts.fail(error, () => turns.askAgain(this))
+    if (failure !== undefined) this.fail(failure)
   }
 
-  #connectError(kind: string): DatabaseConnectError {
-    const { driver } = this.#settings
-    const data = { database: driver.name, attempts: this.#attempts, transient: kind === 'transient' }
-    return new DatabaseConnectError(data, driver.diagnose(this.#failure).remedy, this.#failure)
-  }
-
+  /** Whether it has not ended before. */
   #end(): boolean {
-    if (!this.#open) return false
-    this.#open = false
+    if (this.#state === 'ended') return false
+    if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
+    this.#state = 'ended'
     this.#settings.waiting.remove(this)
-    clearTimeout(this.#retry)
-    if (this.#listens) this.#request.signal.removeEventListener('abort', this)
+    this.#attempts?.stop()
     return true
   }
 }

@@ -50,6 +50,11 @@ export interface PoolDriver<P, L> {
   open(): Promise<P>
   /** Takes a connection out of the pool, or opens one, once, and calls back. */
   checkOut(pool: P, done: (error: unknown, connection?: PoolConnection<L>) => void): void
+  /**
+   * Whether a connection that came back clean may go to the next request without having been in the pool: it is not due
+   * to be replaced, and nobody else waits for it there. Without it, every connection goes back to the pool.
+   */
+  mayPassOn?(pool: P, connection: PoolConnection<L>): boolean
   diagnose(error: unknown): ConnectProblem
   /** Whether credentials asked for again may be other ones. */
   readonly credentialsCanChange: boolean

@@ -1,16 +1,17 @@
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
+import { Watch } from '../../../src/scope/watch.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
 import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
 import type { PoolDriver } from './driver.ts'
 import type { Acquired, LeaseSettings, PooledLease } from './pooled-lease.ts'
-import { Watch } from './watch.ts'
+import { Turns } from './turns.ts'
 
 const closeBound = 1_000
 
 /** What a pooled database is made of. */
-export interface PoolSettings<P, L, M> extends Omit<LeaseSettings<L, M>, 'name' | 'lent'> {
+export interface PoolSettings<P, L, M> extends Omit<LeaseSettings<L, M>, 'name' | 'turns' | 'lent'> {
   readonly driver: PoolDriver<P, L>
   /** This worker's share of the connections. */
   readonly share: number
@@ -20,10 +21,16 @@ export interface PoolSettings<P, L, M> extends Omit<LeaseSettings<L, M>, 'name' 
   readonly stacks: boolean
 }
 
-type State<P> =
+/** A pool that is open, and what those who ask for its connections are given. */
+interface Opened<P, L, M> {
+  readonly pool: P
+  readonly acquisitions: AcquisitionSettings<P, L, M>
+}
+
+type State<P, L, M> =
   | { readonly kind: 'unopened' }
-  | { readonly kind: 'opening'; readonly pool: Promise<P> }
-  | { readonly kind: 'open'; readonly pool: P; readonly unregister: () => void }
+  | { readonly kind: 'opening'; readonly opened: Promise<Opened<P, L, M>> }
+  | { readonly kind: 'open'; readonly opened: Opened<P, L, M>; readonly unregister: () => void }
   | { readonly kind: 'closed'; readonly closed: Promise<void> }
 
 /** One worker's pool, opened when first asked for, whose connections are lent to requests and come back clean. */
@@ -32,33 +39,29 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   readonly #settings: PoolSettings<P, L, M>
   readonly #waiting: Watch<Acquisition<P, L, M>> = new Watch()
   readonly #lent: Watch<PooledLease<L, M>> = new Watch()
-  readonly #acquisitions: AcquisitionSettings<P, L, M>
-  #state: State<P> = { kind: 'unopened' }
+  #state: State<P, L, M> = { kind: 'unopened' }
 
   constructor(settings: PoolSettings<P, L, M>) {
-    const { driver, acquireTimeout } = settings
-    this.name = driver.name
+    this.name = settings.driver.name
     this.#settings = settings
-    const leases = { ...settings, name: driver.name, lent: this.#lent }
-    const busy = (waited: number): DatabaseBusyError => this.#busy(waited)
-    this.#acquisitions = { driver, leases, acquireTimeout, waiting: this.#waiting, busy }
   }
 
   get pool(): Promise<P> {
-    const pool = this.#open()
+    const pool = this.#open().then((opened) => opened.pool)
     pool.catch(() => {})
     return pool
   }
 
   acquire(request: LeaseRequest): Promise<Lease<M>> {
     const acquired = this.#settings.stacks ? stackOf(this.acquire) : undefined
-    if (this.#state.kind === 'open') return this.#acquireFrom(this.#state.pool, request, acquired)
-    return this.#open().then((pool) => this.#acquireFrom(pool, request, acquired))
+    if (this.#state.kind === 'open') return this.#acquireFrom(this.#state.opened, request, acquired)
+    return this.#open().then((opened) => this.#acquireFrom(opened, request, acquired))
   }
 
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
     const { driver, share } = this.#settings
-    const maxConnections = await driver.maxConnections(await this.#open())
+    const { pool } = await this.#open()
+    const maxConnections = await driver.maxConnections(pool)
     return describeBudget(this.name, share, environments, maxConnections)
   }
 
@@ -67,32 +70,36 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     return this.#state.closed
   }
 
-  #acquireFrom(pool: P, request: LeaseRequest, acquired: Acquired | undefined): Promise<Lease<M>> {
+  #acquireFrom(
+    { acquisitions }: Opened<P, L, M>,
+    request: LeaseRequest,
+    acquired: Acquired | undefined,
+  ): Promise<Lease<M>> {
     return new Promise((resolve, reject) => {
       if (request.signal.aborted) reject(request.signal.reason)
-      else new Acquisition(this.#acquisitions, pool, request, acquired, resolve, reject)
+      else new Acquisition(acquisitions, request, acquired, resolve, reject)
     })
   }
 
-  async #open(): Promise<P> {
+  async #open(): Promise<Opened<P, L, M>> {
     const state = this.#state
     switch (state.kind) {
       case 'open':
       case 'opening':
-        return state.pool
+        return state.opened
       case 'closed':
         throw new DatabaseClosedError(this.name)
       case 'unopened': {
-        const pool = this.#opened()
-        this.#state = { kind: 'opening', pool }
-        return pool
+        const opened = this.#opened()
+        this.#state = { kind: 'opening', opened }
+        return opened
       }
       default:
         return state satisfies never
     }
   }
 
-  async #opened(): Promise<P> {
+  async #opened(): Promise<Opened<P, L, M>> {
     try {
       const pool = await this.#settings.driver.open()
       if (this.#state.kind === 'closed') {
@@ -100,20 +107,29 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
         throw new DatabaseClosedError(this.name)
       }
       const unregister = onShutdown(this.name, (shutdown) => this.close(shutdown))
-      this.#state = { kind: 'open', pool, unregister }
-      return pool
+      const opened = { pool, acquisitions: this.#acquisitionsFrom(pool) }
+      this.#state = { kind: 'open', opened, unregister }
+      return opened
     } catch (error) {
       if (this.#state.kind === 'opening') this.#state = { kind: 'unopened' }
       throw error
     }
   }
 
+  #acquisitionsFrom(pool: P): AcquisitionSettings<P, L, M> {
+    const { driver, share, acquireTimeout } = this.#settings
+    const turns = new Turns(driver, pool, share)
+    const leases = { ...this.#settings, name: driver.name, turns, lent: this.#lent }
+    const busy = (waited: number): DatabaseBusyError => this.#busy(waited)
+    return { driver, turns, leases, acquireTimeout, waiting: this.#waiting, busy }
+  }
+
   async #close(deadline: number): Promise<void> {
     if (this.#state.kind !== 'open') return
-    const { pool, unregister } = this.#state
+    const { opened, unregister } = this.#state
     unregister()
     for (const acquisition of this.#waiting.all()) acquisition.fail(new DatabaseClosedError(this.name))
-    await this.#settings.driver.close(pool, deadline)
+    await this.#settings.driver.close(opened.pool, deadline)
   }
 
   #busy(waited: number): DatabaseBusyError {

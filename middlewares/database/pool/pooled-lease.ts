@@ -1,10 +1,11 @@
 import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { runInBackground } from '../../../src/scope/background.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
+import { tickInterval, type Watch, type Watched } from '../../../src/scope/watch.ts'
 import type { PoolConnection } from './driver.ts'
 import type { Leak } from './leak.ts'
 import { type Reset, restore } from './restore.ts'
-import type { Watch, Watched } from './watch.ts'
+import type { Turns } from './turns.ts'
 
 /** Where a client was asked for. */
 export interface Acquired {
@@ -19,6 +20,8 @@ export interface LeaseSettings<L, M> {
   readonly onLeak: (leak: Leak) => void
   /** Whether the answer waits for a connection that has to be restored. */
   readonly awaitsRestoration: boolean
+  /** Where the connection goes back to. */
+  readonly turns: Pick<Turns<unknown, L>, 'takeBack'>
   /** The leases that are lent. */
   readonly lent: Watch<PooledLease<L, M>>
 }
@@ -33,7 +36,7 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
   readonly #request: LeaseRequest
   readonly #connection: PoolConnection<L>
   readonly #acquired: Acquired | undefined
-  #state: 'lent' | 'followed' | 'ended' = 'lent'
+  #state: 'lent' | 'seen' | 'followed' | 'ended' = 'lent'
   #cancelling: Promise<void> | undefined
 
   constructor(
@@ -49,50 +52,55 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
     try {
       this.client = settings.map(connection.lend(request))
     } catch (error) {
-      connection.checkIn('keep')
+      settings.turns.takeBack(connection, 'keep')
       throw error
     }
     settings.lent.add(this)
   }
 
-  /** Asked once, and only of a lease that is held for long: only then is the signal worth a listener. */
-  patience(): number {
+  /** The signal is worth a listener to one that is still lent at the second look. */
+  look(): number {
     const { signal } = this.#request
-    if (signal.aborted) return 0
-    this.#state = 'followed'
-    signal.addEventListener('abort', this)
+    if (signal.aborted) this.#cancel()
+    else if (this.#state === 'lent') {
+      this.#state = 'seen'
+      return tickInterval
+    } else if (this.#state === 'seen') {
+      this.#state = 'followed'
+      signal.addEventListener('abort', this)
+    }
     return Number.POSITIVE_INFINITY
   }
 
   handleEvent(): void {
-    this.overdue()
-  }
-
-  /** Ends what is running; the handler keeps the client, to leave things in order. */
-  overdue(): void {
-    if (this.#state === 'ended' || this.#connection.state !== 'busy') return
-    this.#cancelling = this.#connection.cancel()
-    this.#cancelling.catch(() => {})
+    this.#cancel()
   }
 
   end(ending: Ending | undefined): Promise<void> | undefined {
     if (this.#state === 'ended') return undefined
-    const { name, lent, awaitsRestoration } = this.#settings
+    const { name, turns, lent, reset, awaitsRestoration } = this.#settings
     if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
     this.#state = 'ended'
     lent.remove(this)
     this.#connection.revoke(ending)
     if (this.#isReturnable) {
-      this.#connection.checkIn('keep')
+      turns.takeBack(this.#connection, 'keep')
       return undefined
     }
     const restored = restore(this.#connection, ending, {
-      reset: this.#settings.reset,
+      reset,
       cancelling: this.#cancelling,
       onLeak: (leak) => this.#report(leak, ending),
-    })
+    }).then((fate) => turns.takeBack(this.#connection, fate))
     runInBackground(`restoring a connection of ${name}`, restored)
     return awaitsRestoration ? restored : undefined
+  }
+
+  /** Ends what is running; the handler keeps the client, to leave things in order. */
+  #cancel(): void {
+    if (this.#state === 'ended' || this.#connection.state !== 'busy') return
+    this.#cancelling = this.#connection.cancel()
+    this.#cancelling.catch(() => {})
   }
 
   get #isReturnable(): boolean {

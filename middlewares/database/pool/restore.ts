@@ -32,15 +32,16 @@ const wasLeft = (ending: Ending | undefined): boolean => {
   }
 }
 
-/** Brings a connection back to what the next request expects and puts it into the pool, or ends it. Never rejects. */
+/** Brings a connection back to what the next request expects, and says whether that can have it. Never rejects. */
 export const restore = async (
   connection: PoolConnection<unknown>,
   ending: Ending | undefined,
   { reset, cancelling, onLeak }: Restoration,
-): Promise<void> => {
+): Promise<'keep' | 'destroy'> => {
   const patient = wasLeft(ending)
   let left: Leak['kind'] | undefined
   let action: Leak['action'] = 'destroyed'
+  let fate: 'keep' | 'destroy' = 'destroy'
   try {
     if (cancelling !== undefined) await inTime(cancelling)
     if (connection.state === 'busy' && !(patient && (await doneWithin(unawaitedGrace, connection.settled())))) {
@@ -55,12 +56,12 @@ export const restore = async (
     }
     if (reset === 'always' || (reset === 'dirty' && connection.state === 'dirty')) await inTime(connection.reset())
     const usable = connection.state === 'clean' || (reset === 'off' && connection.state === 'dirty')
-    connection.checkIn(usable ? 'keep' : 'destroy')
+    if (usable) fate = 'keep'
   } catch {
     action = 'destroyed'
-    connection.checkIn('destroy')
   }
   if (left !== undefined && patient) onLeak({ kind: left, action })
+  return fate
 }
 
 /** Ends what is running, and what is queued behind it. */
