@@ -106,6 +106,11 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     if (this.#retires) this.#end()
   }
 
+  /** Whether it is to end as soon as nobody has it. */
+  get isDue(): boolean {
+    return this.#retires || performance.now() > this.#expires
+  }
+
   /** How it is configured, for those who may look, or open another one like it, and not change it. */
   get sharedConfig(): Readonly<CoreConfig> {
     this.#sharedConfig ??= this.#shareConfig()
@@ -162,7 +167,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
 
   checkIn(fate: 'keep' | 'destroy'): void {
     if (fate === 'destroy') this.destroy()
-    else if (this.#retires || performance.now() > this.#expires) this.#end()
+    else if (this.isDue) this.#end()
     else this.core.release()
   }
 

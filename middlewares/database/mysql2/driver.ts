@@ -76,6 +76,10 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
     })
   }
 
+  mayPassOn(pool: mysql.Pool, connection: PoolConnection<mysql.PoolConnection>): boolean {
+    return coreOf(pool.pool)._connectionQueue.length === 0 && !(connection as MysqlConnection).isDue
+  }
+
   diagnose(error: unknown): ConnectProblem {
     return diagnose(error)
   }

@@ -32,6 +32,7 @@ export interface Packet {
 
 export interface CorePool {
   readonly _allConnections: { readonly length: number; get(index: number): CoreConnection }
+  readonly _connectionQueue: { readonly length: number }
   readonly config: { readonly connectionConfig: CoreConfig }
   getConnection(callback: (error: unknown, connection?: CoreConnection) => void): void
   query(sql: string, callback: Callback): void

@@ -48,12 +48,21 @@ export const clientClass = (driver: typeof mysql): ClientClass => {
     /** Begins what it is given, and remembers it for as long as it may run. */
     follow(begin: Method, parts: unknown[]): Promise<unknown> {
       const { isIdle, isRevoked } = this.#connection
-      const begun = begin.apply(this, parts) as Promise<unknown>
+      const begun = this.#begin(begin, parts)
       // Whoever goes on after the end of its request may not have thought of awaiting either.
       if (isRevoked) begun.catch(ignore)
       else if (isIdle) this.#running = [begun]
       else this.#running.push(begun)
       return begun
+    }
+
+    #begin(begin: Method, parts: unknown[]): Promise<unknown> {
+      this.#connection.isAwaited = true
+      try {
+        return begin.apply(this, parts) as Promise<unknown>
+      } finally {
+        this.#connection.isAwaited = false
+      }
     }
 
     silence(): void {

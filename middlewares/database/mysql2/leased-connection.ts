@@ -20,6 +20,8 @@ const ignore = (): void => {}
  */
 export class LeasedConnection extends QuietEmitter {
   readonly config: Readonly<CoreConfig>
+  /** Set while a promise is begun, which goes on in the context of whoever awaits it. */
+  isAwaited = false
   readonly #name: string
   readonly #borrower: Borrower
   readonly #createQuery: CreateQuery
@@ -75,26 +77,26 @@ export class LeasedConnection extends QuietEmitter {
 
   ping(callback: Callback = ignore): void {
     const connection = this.#use('ping()', callback)
-    connection?.core.ping(inContext(callback))
+    connection?.core.ping(this.#bind(callback))
   }
 
   /** What it takes away is more than the pool expects to be gone. */
   reset(callback: Callback = ignore): void {
     const connection = this.#use('reset()', callback)
     connection?.change()
-    connection?.core.reset(inContext(callback))
+    connection?.core.reset(this.#bind(callback))
   }
 
   /** The user is the connection's, which therefore serves nobody else. */
   changeUser(options: unknown, callback: Callback = ignore): void {
     const connection = this.#use('changeUser()', callback)
     connection?.spoil()
-    connection?.core.changeUser(options, inContext(callback))
+    connection?.core.changeUser(options, this.#bind(callback))
   }
 
   prepare(options: unknown, callback: Callback = ignore): void {
     const connection = this.#use('prepare()', callback)
-    const done = inContext(callback)
+    const done = this.#bind(callback)
     connection?.core.prepare(options, (error, statement) =>
       error ? done(error) : done(null, new LeasedStatement(this, options, statement)),
     )
@@ -204,7 +206,11 @@ export class LeasedConnection extends QuietEmitter {
     const connection = this.#connection
     if (connection === undefined) return this.#refuse(`${method}()`, parts)
     const [query, values, callback] = parts
-    return this.#follow(connection.query(method, query, inContext(values), inContext(callback)), parts)
+    return this.#follow(connection.query(method, query, this.#bind(values), this.#bind(callback)), parts)
+  }
+
+  #bind<T>(part: T): T {
+    return this.isAwaited ? part : inContext(part)
   }
 
   #follow(query: Command, parts: unknown[]): Command {
