@@ -76,6 +76,28 @@ describe('a query that runs past its request', () => {
     ).resolves.toEqual([{ one: 1 }])
   })
 
+  test('has nothing sent that is queued behind it, within a transaction or not', async () => {
+    await server.ask('CREATE TABLE behind (id int)')
+    const db = server.pool({ connections: 1 })
+    const failures: unknown[] = []
+    const handler = handlerOf(db, async (db) => {
+      const client = await db.client()
+      const note = (error: unknown) => failures.push(error)
+      const queries = [
+        client.query('SELECT pg_sleep(60)').catch(note),
+        client.query('INSERT INTO behind VALUES (1)').catch(note),
+        client.query('INSERT INTO behind VALUES ($1)', [2]).catch(note),
+        new Promise((resolve) => client.query('INSERT INTO behind VALUES (3)', (error) => resolve(note(error)))),
+      ]
+      await Promise.all(queries)
+    })
+    await expect(invoke(handler, undefined, { context: briefly(150) })).rejects.toThrow('aborted')
+    await expectNoLeaks()
+    expect(failures).toMatchObject(Array(4).fill({ code: '57014' }))
+    expect(await server.ask('SELECT id FROM behind')).toEqual([])
+    expect(await server.sessions()).toMatchObject([{ state: 'idle' }])
+  })
+
   test('and that the handler has forgotten of ends no worker', async () => {
     const unhandled: unknown[] = []
     const note = (error: unknown): void => void unhandled.push(error)

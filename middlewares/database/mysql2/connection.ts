@@ -144,6 +144,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   /** What has not been sent never is: on MySQL a COMMIT behind a cancelled query would be carried out. */
   async cancel(): Promise<void> {
     if (!this.core._command) return
+    this.#borrower?.silence()
     this.#dropUnsent()
     await this.#settings.killer.kill(this.core, this.#place)
     this.#isKnown = false

@@ -191,12 +191,14 @@ export class LeasedConnection extends QuietEmitter {
     this.pass('error', error)
   }
 
+  /** What is running is cancelled, and nobody may be left to hear of it. */
+  silence(): void {
+    this.#client.silence()
+    for (const query of this.#read ?? []) query.on('error', ignore)
+  }
+
   revoke(ending: Ending | undefined): void {
-    if (!this.isIdle) {
-      // What is running may be cancelled now, and nobody may be left to hear of it.
-      this.#client.silence()
-      for (const query of this.#read ?? []) query.on('error', ignore)
-    }
+    if (!this.isIdle) this.silence()
     this.#ending = ending
     this.#connection = undefined
     this.#read = undefined

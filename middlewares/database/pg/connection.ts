@@ -36,6 +36,14 @@ interface Undeclared {
   readonly connectionTimeoutHandle: NodeJS.Timeout | undefined
   readonly secretKey: number
   readonly processID: number
+  /** What has not been sent. */
+  readonly _queryQueue?: unknown[]
+  /** The same before 8.17; deprecated since. */
+  readonly queryQueue: unknown[]
+}
+
+interface Query {
+  handleError(error: Error, connection: unknown): void
 }
 
 /**
@@ -152,7 +160,10 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       return this.#idle.promise
     }
 
+    /** What has not been sent never is: outside a transaction it would be carried out behind the cancelled query. */
     cancel(): Promise<void> {
+      this.#borrower?.silence()
+      this.#dropUnsent()
       const { connectionParameters, processID, secretKey } = this as unknown as Undeclared
       const { ssl, sslnegotiation } = connectionParameters
       // The name may lead to another server by now.
@@ -194,6 +205,18 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
 
     destroy(): void {
       this.connection.stream.destroy()
+    }
+
+    #dropUnsent(): void {
+      const client = this as unknown as Undeclared
+      const queue = client._queryQueue ?? client.queryQueue
+      const message = `${name}: the query was not sent, because its request is over or was told to stop.`
+      const error = Object.assign(new Error(message), { code: '57014' })
+      // A cursor that was never sent can't be told.
+      const isQuery = (queued: unknown): boolean => queued instanceof driver.Query
+      for (const query of queue.filter(isQuery) as Query[])
+        process.nextTick(() => query.handleError(error, this.connection))
+      queue.splice(0, Number.POSITIVE_INFINITY, ...queue.filter((queued) => !isQuery(queued)))
     }
 
     #use(credential: Credential): void {

@@ -119,10 +119,13 @@ export class LeasedClient extends QuietEmitter {
     if (this.listenerCount(event) > 0) this.emit(event, ...details)
   }
 
+  /** What is running is cancelled, and nobody may be left to hear of it. */
+  silence(): void {
+    for (const query of [this.#inFlight, ...(this.#othersInFlight ?? [])]) silence(query)
+  }
+
   revoke(ending: Ending | undefined): void {
-    // What is running may be cancelled now, and nobody may be left to hear of it.
-    if (this.#connection?.state === 'busy')
-      for (const query of [this.#inFlight, ...(this.#othersInFlight ?? [])]) silence(query)
+    if (this.#connection?.state === 'busy') this.silence()
     this.#ending = ending
     this.#connection = undefined
     this.#inFlight = undefined
