@@ -21,12 +21,12 @@ interface Options extends Omit<RuntimeOptions, 'handler'> {
   readonly pool?: object
 }
 
-const startOrders = ({ secretFile, pool = {}, ...rest }: Options): Promise<LocalRuntime> => {
+const startOrders = ({ secretFile, pool = {}, env, ...rest }: Options): Promise<LocalRuntime> => {
   const { application_name, ...address } = { ...server.config, application_name: 'orders' }
   const config = { ...address, connection: { application_name } }
   return startFunction({
     handler: 'test/runtime/fixtures/postgres-js.handler',
-    env: { ORDERS: JSON.stringify({ connections: 16, config, secretFile, options: pool }) },
+    env: { ...env, ORDERS: JSON.stringify({ connections: 16, config, secretFile, options: pool }) },
     ...rest,
   })
 }
@@ -121,6 +121,16 @@ test('postgresJs() has queries that run past their deadlines cancelled on the se
   expect(new Set(cancelled().map(({ cancelled }) => cancelled))).toEqual(new Set(['57014']))
   await until(async () => (await orders.sessions()).every(({ state }) => state === 'idle'))
   expect(endingsOf(await runtime.burst(many(64, (id) => ({ kind: 'answers', id }))))).toEqual({ ok: 64 })
+})
+
+test('postgresJs() loses no worker to queries and transactions that are cancelled and nobody awaits', async () => {
+  // So that they fail while an onError still runs.
+  const runtime = await startOrders({ workers: 4, timeout: 700, env: { EARLY_TIMEOUT: '200' } })
+  // With two connections each, of the four of a worker.
+  expect(endingsOf(await runtime.burst(many(2, (id) => ({ kind: 'forgets', id }))))).not.toHaveProperty('ok')
+  await until(async () => (await orders.sessions()).every(({ state }) => state === 'idle'))
+  expect(endingsOf(await runtime.burst(many(64, (id) => ({ kind: 'answers', id }))))).toEqual({ ok: 64 })
+  expect(areAlive(runtime)).toBe(true)
 })
 
 test('postgresJs() rolls the transaction of a zombie back, and has its connection again before it ends', async () => {

@@ -106,7 +106,18 @@ export class RequestSql {
         new TypeError(`${this.#worker.name}: sql.begin() expects a callback, received ${typeof work}.`),
       )
     const transaction = { running: Promise.resolve() as Promise<unknown> }
-    transaction.running = this.#transact(options, work).finally(() => this.#transactions.delete(transaction))
+    transaction.running = this.#transact(options, work).then(
+      (result) => {
+        this.#transactions.delete(transaction)
+        return result
+      },
+      (error) => {
+        this.#transactions.delete(transaction)
+        // It was cancelled, and nobody may be left to hear of it.
+        if (this.#request.signal.aborted) silence(transaction.running)
+        throw error
+      },
+    )
     if (this.#ended === undefined) this.#transactions.add(transaction)
     else silence(transaction.running)
     return transaction.running
