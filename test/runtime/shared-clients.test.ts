@@ -54,7 +54,8 @@ described('a Redis client shared by the requests of each worker, on the real run
   })
 
   test('is of no use to a zombie', async () => {
-    const runtime = await start({ workers: 4, timeout: 500 })
+    const runtime = await start({ workers: 4, timeout: 1_500 })
+    await expectRight(runtime)
     await runtime.burst(many(4, (id) => ({ id, kind: 'zombie' })))
     await until(async () => runtime.logs().filter((line) => line.includes('told REQUEST_ENDED')).length === 4)
   })
