@@ -176,7 +176,11 @@ describe('the demo', () => {
     expect(report.idempotency).toEqual({ duplicates: 56, refused: 28, replayed: 28, executedTwice: 0 })
     expect(report.naive.idempotency.executedTwice).toBeGreaterThan(0)
     expect(report.traces).toEqual({ received: 456, expected: 456, wrong: 0 })
-    expect(report.metrics).toEqual({ requests: 368, expected: 368, blobs: 368 })
+    const { expected: reached } = report.metrics
+    expect(report.metrics).toEqual({ requests: reached, expected: reached, blobs: reached })
+    // Of those that time out, a few may do so before their handler on a busy machine.
+    expect(reached).toBeGreaterThanOrEqual(368 - 24)
+    expect(reached).toBeLessThanOrEqual(368)
     expect(stdout).toContain('naive twin')
     expect(stderr).toContain('of 400 answered')
   }, 180_000)
