@@ -175,7 +175,9 @@ describe('the demo', () => {
     expect(report.naive.database.filesComplete).toBeLessThan(report.naive.database.filesExpected)
     expect(report.idempotency).toEqual({ duplicates: 56, refused: 28, replayed: 28, executedTwice: 0 })
     expect(report.naive.idempotency.executedTwice).toBeGreaterThan(0)
-    expect(report.traces).toEqual({ received: 456, expected: 456, wrong: 0 })
+    expect(report.traces).toMatchObject({ expected: 456, wrong: 0 })
+    // Datagrams may be lost.
+    expect(report.traces.received).toBeGreaterThan(456 * 0.98)
     const { expected: reached } = report.metrics
     expect(report.metrics).toEqual({ requests: reached, expected: reached, blobs: reached })
     // Of those that time out, a few may do so before their handler on a busy machine.
