@@ -2,16 +2,15 @@ import { runtime } from '../../src/runtime/environment.ts'
 
 let isFirst = runtime.managedInstances
 
-/**
- * Runs `start`, and has `instances` take the first request of a worker for a cold start: on Managed Instances, where
- * Powertools knows of none, every worker has one.
- */
-export const startCold = (instances: readonly object[], start: () => void): void => {
-  if (!isFirst) {
-    start()
-    return
-  }
+/** Whether this is the first request of a worker on Managed Instances, where Powertools knows of no cold start; asked once by each. */
+export const takeColdStart = (): boolean => {
+  const taken = isFirst
   isFirst = false
+  return taken
+}
+
+/** Runs `start`, and has `instances` take the request for a cold start meanwhile. */
+export const startCold = (instances: readonly object[], start: () => void): void => {
   for (const instance of instances)
     Object.defineProperty(instance, 'getColdStart', { value: () => true, configurable: true })
   try {

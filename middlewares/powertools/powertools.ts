@@ -5,6 +5,7 @@ import { managedScopeOf } from '../../src/scope/current.ts'
 import { endWithEnvironment } from '../../src/scope/drainable.ts'
 import { closePlain, openPlain } from '../../src/scope/plain.ts'
 import type { Outcome } from '../../src/scope/scope.ts'
+import { startCold, takeColdStart } from './cold-start.ts'
 import type { Instrument } from './instruments/instrument.ts'
 import { loggerInstrument } from './instruments/logger.ts'
 import { metricsInstrument } from './instruments/metrics.ts'
@@ -108,7 +109,8 @@ export const powertools = (options: PowertoolsOptions): MiddlewareObj<unknown, u
     })
     internal[stateKey] = state
     Object.assign(internal, cleanups)
-    state.start(loaded, instances)
+    if (takeColdStart()) startCold(instances, () => state.start(loaded))
+    else state.start(loaded)
   }
 
   const close = (request: PowertoolsRequest, outcome: Outcome): Promise<void> | undefined =>

@@ -1,5 +1,4 @@
 import type { ReleaseEnding } from '../../src/scope/scope.ts'
-import { startCold } from './cold-start.ts'
 import type { Instrument } from './instruments/instrument.ts'
 import type { OfficialRequest } from './official.ts'
 import type { RecordedResources } from './recorded-resources.ts'
@@ -35,13 +34,11 @@ export class RequestInstruments {
     this.#resources = resources
   }
 
-  start(instruments: readonly Instrument[], instances: readonly object[]): void {
-    startCold(instances, () => {
-      for (const instrument of instruments) {
-        this.#open.push(instrument)
-        instrument.start(this.#request)
-      }
-    })
+  start(instruments: readonly Instrument[]): void {
+    for (const instrument of instruments) {
+      this.#open.push(instrument)
+      instrument.start(this.#request)
+    }
   }
 
   /** @throws what an instrument throws, `throwOnEmptyMetrics` for one; those that are still open then fail. */

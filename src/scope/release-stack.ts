@@ -21,6 +21,8 @@ export const defaultPolicy: ReleasePolicy = { releaseTimeout: 1000, reserve: 50,
 interface Deferred {
   readonly name: string
   readonly release: Release
+  /** What was deferred before it: an array would make room for 17 with the first. */
+  below: Deferred | undefined
 }
 
 /** Whoever owns the stack, as far as running its releases needs to know. */
@@ -34,14 +36,16 @@ export interface ReleaseOwner {
 /** The releases of one scope: run once each, last in first out, each isolated from the others and bounded in time. */
 export class ReleaseStack {
   readonly #owner: ReleaseOwner
-  readonly #deferred: Deferred[] = []
+  #top: Deferred | undefined
 
   constructor(owner: ReleaseOwner) {
     this.#owner = owner
   }
 
   get names(): string[] {
-    return this.#deferred.map(({ name }) => name)
+    const names: string[] = []
+    for (let deferred = this.#top; deferred !== undefined; deferred = deferred.below) names.unshift(deferred.name)
+    return names
   }
 
   /**
@@ -50,8 +54,8 @@ export class ReleaseStack {
    * @throws {@link RequestEndedError} after the ending.
    */
   defer(name: string, release: Release, ending: Ending | undefined): () => Promise<void> {
-    const deferred = { name, release }
-    this.#deferred.push(deferred)
+    const deferred = { name, release, below: this.#top }
+    this.#top = deferred
     if (ending !== undefined) {
       this.run(ending)
       throw new RequestEndedError(name, ending.outcome)
@@ -60,10 +64,22 @@ export class ReleaseStack {
   }
 
   async #releaseNow(deferred: Deferred): Promise<void> {
-    const index = this.#deferred.lastIndexOf(deferred)
-    if (index === -1) return
-    this.#deferred.splice(index, 1)
-    await this.#start(deferred, { outcome: 'returned', handlerSettled: true })
+    if (this.#remove(deferred)) await this.#start(deferred, { outcome: 'returned', handlerSettled: true })
+  }
+
+  #remove(deferred: Deferred): boolean {
+    if (this.#top === deferred) return this.#pop() !== undefined
+    let above = this.#top
+    while (above !== undefined && above.below !== deferred) above = above.below
+    if (above === undefined) return false
+    above.below = deferred.below
+    return true
+  }
+
+  #pop(): Deferred | undefined {
+    const top = this.#top
+    this.#top = top?.below
+    return top
   }
 
   /**
@@ -71,7 +87,7 @@ export class ReleaseStack {
    * After a timeout all are started and none is awaited: the answer must not be late.
    */
   run(ending: Ending): Promise<void> | undefined {
-    for (let next = this.#deferred.pop(); next !== undefined; next = this.#deferred.pop()) {
+    for (let next = this.#pop(); next !== undefined; next = this.#pop()) {
       const running = this.#start(next, ending)
       if (running !== undefined && ending.outcome !== 'timedOut') return this.#runRest(next, running, ending)
     }
@@ -80,7 +96,7 @@ export class ReleaseStack {
 
   async #runRest(first: Deferred, running: Promise<void>, ending: Ending): Promise<void> {
     await this.#bounded(first, running, ending)
-    for (let next = this.#deferred.pop(); next !== undefined; next = this.#deferred.pop()) {
+    for (let next = this.#pop(); next !== undefined; next = this.#pop()) {
       const pending = this.#start(next, ending)
       if (pending !== undefined) await this.#bounded(next, pending, ending)
     }
@@ -90,7 +106,8 @@ export class ReleaseStack {
   #start(deferred: Deferred, ending: Ending): Promise<void> | undefined {
     const report = (cause: unknown): void => this.#report(deferred, ending, 'failed', cause)
     try {
-      const result = deferred.release({ ...ending, report })
+      const { outcome, handlerSettled } = ending
+      const result = deferred.release({ outcome, handlerSettled, report })
       return isThenable(result) ? Promise.resolve(result).then(() => {}, report) : undefined
     } catch (cause) {
       report(cause)
