@@ -96,7 +96,7 @@ describe('a store', () => {
     let executions = 0
     const handler = once({ persistenceStore: dynamoStore(database), zombieGrace: 60_000 }, async () => ++executions)
     database.fail('UpdateItem', 'hang')
-    expect((await failureOf(invoke(handler, event, { timeout: 300 }))).name).toBe('TimeoutError')
+    expect((await failureOf(invoke(handler, event, { timeout: 1_000 }))).name).toBe('TimeoutError')
     expect((await failureOf(invoke(handler, event))).name).toBe('IdempotencyAlreadyInProgressError')
     const saved = database.answered('UpdateItem')
     database.recover()
@@ -111,7 +111,7 @@ describe('a store', () => {
     const first = invoke(handler, event)
     await gate.begun
     database.fail('GetItem', 'hang')
-    expect((await failureOf(invoke(handler, event, { timeout: 300 }))).name).toBe('TimeoutError')
+    expect((await failureOf(invoke(handler, event, { timeout: 1_000 }))).name).toBe('TimeoutError')
     database.recover()
     gate.open()
     expect(await first).toBe('done')
@@ -125,7 +125,7 @@ describe('a store', () => {
       return 'done'
     })
     database.fail('DeleteItem', 'hang')
-    expect((await failureOf(invoke(handler, event, { timeout: 300 }))).name).toBe('TimeoutError')
+    expect((await failureOf(invoke(handler, event, { timeout: 1_000 }))).name).toBe('TimeoutError')
     expect((await failureOf(invoke(handler, event))).name).toBe('IdempotencyAlreadyInProgressError')
     const removed = database.answered('DeleteItem')
     database.recover()
@@ -138,7 +138,7 @@ describe('a store', () => {
     const handler = once({ persistenceStore, zombieGrace: 0 }, async () => 'done')
     database.fail('PutItem', 'lose')
     const sent = Date.now()
-    expect(await failureOf(invoke(handler, event, { timeout: 300 }))).toEqual(persistenceError(/not run/))
+    expect(await failureOf(invoke(handler, event, { timeout: 1_000 }))).toEqual(persistenceError(/not run/))
     const lock = Number((await database.items())[0]?.['in_progress_expiration']?.N)
     expect(lock - sent).toBeLessThan(400)
   })
