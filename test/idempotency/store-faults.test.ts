@@ -138,7 +138,7 @@ describe('a store', () => {
     const handler = once({ persistenceStore, zombieGrace: 0 }, async () => 'done')
     database.fail('PutItem', 'lose')
     const sent = Date.now()
-    expect(await failureOf(invoke(handler, event, { timeout: 1_000 }))).toEqual(persistenceError(/not run/))
+    expect(await failureOf(invoke(handler, event, { timeout: 300 }))).toEqual(persistenceError(/not run/))
     const lock = Number((await database.items())[0]?.['in_progress_expiration']?.N)
     expect(lock - sent).toBeLessThan(400)
   })
