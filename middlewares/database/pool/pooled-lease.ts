@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { runInBackground } from '../../../src/scope/background.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
@@ -78,7 +79,7 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
 
   end(ending: Ending | undefined): Promise<void> | undefined {
     if (this.#state === 'ended') return undefined
-    const { name, turns, lent, reset, awaitsRestoration } = this.#settings
+    const { name, turns, lent, awaitsRestoration } = this.#settings
     if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
     this.#state = 'ended'
     lent.remove(this)
@@ -87,11 +88,7 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
       turns.takeBack(this.#connection, 'keep')
       return undefined
     }
-    const restored = restore(this.#connection, ending, {
-      reset,
-      cancelling: this.#cancelling,
-      onLeak: (leak) => this.#report(leak, ending),
-    }).then((fate) => turns.takeBack(this.#connection, fate))
+    const restored = this.#restore(ending)
     runInBackground(`restoring a connection of ${name}`, restored)
     return awaitsRestoration ? restored : undefined
   }
@@ -101,6 +98,18 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
     if (this.#state === 'ended' || this.#connection.state !== 'busy') return
     this.#cancelling = this.#connection.cancel()
     this.#cancelling.catch(() => {})
+  }
+
+  async #restore(ending: Ending | undefined): Promise<void> {
+    const { turns, reset, awaitsRestoration } = this.#settings
+    // The answer goes out first, which what is written here would hold up.
+    if (!awaitsRestoration) await nextTurn()
+    const fate = await restore(this.#connection, ending, {
+      reset,
+      cancelling: this.#cancelling,
+      onLeak: (leak) => this.#report(leak, ending),
+    })
+    turns.takeBack(this.#connection, fate)
   }
 
   get #isReturnable(): boolean {

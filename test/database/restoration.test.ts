@@ -1,0 +1,25 @@
+import './support/managed-environment.ts'
+import { expect, test } from '@jest/globals'
+import { createContext, expectNoLeaks } from 'middy-managed-instances/testing'
+import { handlerOf, testServer } from './support/server.ts'
+
+const server = testServer()
+
+test('on Managed Instances an answer goes out before anything is done about the connection', async () => {
+  const db = server.pool({ connections: 1, reset: 'always' })
+  const sent: string[] = []
+  const pool = await db.pool
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client)
+    client.query = ((text: string, ...rest: []) => {
+      sent.push(text)
+      return query(text, ...rest)
+    }) as typeof query
+  })
+  const handler = handlerOf(db, async (db) => (await (await db.client()).query('SELECT 1 AS one')).rows)
+  await expect(handler(undefined, createContext())).resolves.toEqual([{ one: 1 }])
+  expect(sent).toEqual(['SELECT 1 AS one'])
+  await expectNoLeaks()
+  expect(sent).toEqual(['SELECT 1 AS one', expect.stringContaining('RESET ALL')])
+  expect(pool.idleCount).toBe(1)
+})
