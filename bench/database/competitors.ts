@@ -4,9 +4,7 @@ import { database } from 'middy-managed-instances/database'
 import { pgPool } from 'middy-managed-instances/database/pg'
 import pg from 'pg'
 
-export const competitors = ['database', 'database, reset always', 'pg.Pool by hand', 'pg.Client per request'] as const
-
-export type Competitor = (typeof competitors)[number]
+export type Competitor = 'database' | 'database, reset always' | 'pg.Pool by hand' | 'pg.Client per request'
 
 export type Handler = (event: unknown, context: object) => Promise<unknown>
 
