@@ -12,15 +12,15 @@ const warmup: Batches = { samples: 50, requests: 200 }
 const batches: Batches = { samples: 9, requests: 200 }
 
 const extents: Record<Effort, Extent> = {
-  full: { rounds: 31, seconds: 6 },
+  full: { rounds: 15, seconds: 3 },
   quick: { rounds: 5, seconds: 1 },
 }
 
 /** The most that our request may cost, in requests of the official middlewares. */
 const goals: Readonly<Record<Setting, number>> = { classic: 1.05, 'managed instances': 1.2 }
 
-/** One isolate's compiled code may happen to be better than another's: each contestant is measured in several. */
-const generations = 3
+/** One isolate's compiled code may happen to be a tenth better than another's: each contestant is measured in several. */
+const generations: Record<Effort, number> = { full: 8, quick: 2 }
 
 const start = (handler: HandlerName, setting: Setting): Isolate<Batches, number> => {
   const contestant: Contestant = { handler, setting }
@@ -41,7 +41,7 @@ const ratio = (ours: number, peer: number): number => ours / peer
 
 const measure = async (setting: Setting, effort: Effort): Promise<Figure> => {
   const times: Record<HandlerName, number[]> = { powertools: [], official: [] }
-  for (let generation = 0; generation < generations; generation++) {
+  for (let generation = 0; generation < generations[effort]; generation++) {
     const found = await measureGeneration(setting, effort)
     for (const name of names) times[name].push(...found[name])
   }
