@@ -206,13 +206,16 @@ describe('a transaction that is left open', () => {
     expect((await server.sessions()).map(({ state }) => state)).toEqual(['idle'])
   })
 
-  test('does not keep the connection from anybody if onLeak throws', async () => {
-    const db = server.pool({
-      connections: 1,
-      onLeak: () => {
+  test.each([
+    [
+      'throws',
+      () => {
         throw new Error('from onLeak')
       },
-    })
+    ],
+    ['rejects', async () => Promise.reject(new Error('from onLeak'))],
+  ])('does not keep the connection from anybody if onLeak %s', async (_name, onLeak) => {
+    const db = server.pool({ connections: 1, onLeak })
     await invoke(handlerOf(db, leaking), undefined)
     await expect(
       invoke(

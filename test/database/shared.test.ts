@@ -155,7 +155,15 @@ describe('sharedClient()', () => {
     ).resolves.toBe(true)
   })
 
-  test('listens to errors from before the client connects, whatever is done with them', async () => {
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('of the listener')
+      },
+    ],
+    ['rejects', async () => Promise.reject(new Error('of the listener'))],
+  ])('listens to errors from before the client connects, even if onError %s', async (_name, fail) => {
     const errors: unknown[] = []
     const db = own({
       open: () => createServer(),
@@ -165,7 +173,7 @@ describe('sharedClient()', () => {
       },
       onError: (error) => {
         errors.push(error)
-        throw new Error('of the listener')
+        return fail()
       },
     })
     const server = await db.pool

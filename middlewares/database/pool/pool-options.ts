@@ -1,3 +1,4 @@
+import { callBack } from '../../../src/call-back.ts'
 import type { Database } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
 import { aBoolean, aFunction, milliseconds, oneOf, type Rule, type Rules, required } from '../../../src/options.ts'
@@ -121,13 +122,8 @@ export const openPool = <P, Client, Config extends object, L>(
     connectTimeout,
     maxLifetime,
     traces: reset !== 'off',
-    onError: (error) => {
-      try {
-        onError(error)
-      } catch {
-        // Thrown on, it would end the worker.
-      }
-    },
+    // Thrown on, it would end the worker.
+    onError: (error) => callBack(() => onError(error)),
   })
   const awaitsRestoration = !runtime.managedInstances
   return new LeasedPool({ driver, share, acquireTimeout, stacks, reset, map, onLeak, awaitsRestoration })

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { callBack } from '../../../src/call-back.ts'
 import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { runInBackground } from '../../../src/scope/background.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
@@ -121,11 +122,9 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
 
   #report(leak: Pick<Leak, 'kind' | 'action'>, ending: Ending | undefined): void {
     const { name, onLeak } = this.#settings
-    try {
-      onLeak({ ...leak, database: name, outcome: ending?.outcome, stack: callsOf(this.#acquired) })
-    } catch {
-      // The connection is in order, and nobody is left to be told.
-    }
+    const told = { ...leak, database: name, outcome: ending?.outcome, stack: callsOf(this.#acquired) }
+    // The connection is in order, and nobody is left to be told.
+    callBack(() => onLeak(told))
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { callBack } from '../../../src/call-back.ts'
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
 import { aFunction, checkOptions, longestTimer, type Rules, required, text } from '../../../src/options.ts'
@@ -162,13 +163,8 @@ class SharedClient<C> implements Database<C, C> {
   #listen(client: unknown): void {
     const { onError = (error: unknown) => logError(this.name, error) } = this.#options
     if (!(client instanceof EventEmitter)) return
-    client.on('error', (error) => {
-      try {
-        onError(error)
-      } catch {
-        // Thrown on, it would end the worker.
-      }
-    })
+    // Thrown on, it would end the worker.
+    client.on('error', (error) => callBack(() => onError(error)))
   }
 
   async #close(state: State<C>, deadline: number): Promise<void> {
