@@ -5,7 +5,7 @@ import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import { Kysely, PostgresDialect } from 'kysely'
 import { pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
 import { expectNoLeaks, invoke } from 'middy-managed-instances/testing'
-import { failureOf, handlerOf, testServer } from './support/server.ts'
+import { failureOf, handlerOf, testServer, untilIdle } from './support/server.ts'
 
 const server = testServer()
 
@@ -93,7 +93,7 @@ describe('Drizzle on a lease', () => {
     })
     await expect(invoke(handler, undefined)).resolves.toEqual([{ id: 1, name: 'Ada' }])
     await expectNoLeaks()
-    expect((await db.pool).idleCount).toBe(1)
+    await untilIdle(db, 1)
   })
 })
 

@@ -4,7 +4,7 @@ import { currentScope } from 'middy-managed-instances'
 import { type Db, database } from 'middy-managed-instances/database'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { failureOf, handlerOf, testServer, until } from './support/server.ts'
+import { failureOf, handlerOf, testServer, untilIdle } from './support/server.ts'
 
 const server = testServer()
 
@@ -40,8 +40,7 @@ describe('a request', () => {
     })
     expect(new Set(await invoke(handler, undefined)).size).toBe(3)
     await expectNoLeaks()
-    const pool = await db.pool
-    expect([pool.totalCount, pool.idleCount]).toEqual([3, 3])
+    await untilIdle(db, 3)
   })
 
   test('has the whole of the pool for what needs no client of its own', async () => {
@@ -59,8 +58,7 @@ describe('a request', () => {
     })
     for (const kind of ['returns', 'throws', 'returns', 'throws', 'returns'])
       await invoke(handler, kind).catch((error) => expect(error).toBeInstanceOf(RangeError))
-    const pool = await db.pool
-    expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0])
+    await untilIdle(db, 1)
   })
 
   test('shares no client with a request that overlaps with it', async () => {
@@ -297,9 +295,7 @@ describe('after the request', () => {
           undefined,
         ),
       ).resolves.toEqual([{ one: 1 }])
-      const pool = await db.pool
-      await until(async () => pool.idleCount === 1)
-      expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0])
+      await untilIdle(db, 1)
       expect(unhandled).toEqual([])
     } finally {
       process.off('unhandledRejection', note)
@@ -318,7 +314,7 @@ test('two databases on one handler are two pools under two keys', async () => {
     })
   await expect(invoke(handler, {})).resolves.toEqual([{ one: 1 }, { one: 1 }])
   await expectNoLeaks()
-  for (const db of [orders, users]) expect((await db.pool).idleCount).toBe(1)
+  for (const db of [orders, users]) await untilIdle(db, 1)
 })
 
 test('on a plain middy() clients go back at its end too', async () => {
@@ -334,5 +330,5 @@ test('on a plain middy() clients go back at its end too', async () => {
     await invoke(handler, event, { context: createContext() }).catch((error) =>
       expect(error).toBeInstanceOf(RangeError),
     )
-  expect((await db.pool).idleCount).toBe(1)
+  await untilIdle(db, 1)
 })

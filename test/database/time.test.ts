@@ -10,7 +10,7 @@ import {
   invokeConcurrently,
 } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { failureOf, handlerOf, testServer, until } from './support/server.ts'
+import { failureOf, handlerOf, testServer, until, untilIdle } from './support/server.ts'
 
 const server = testServer()
 
@@ -169,7 +169,7 @@ describe('a wait for a client', () => {
       data: { database: 'pgPool()', waited: 100, lent: 1, connections: 1 },
     })
     expect((error as Error).message).toContain("1 of this worker's 1 are lent")
-    expect((await db.pool).idleCount).toBe(1)
+    await untilIdle(db, 1)
   })
 
   test("ends before its request's time does, with room for an answer", async () => {
@@ -207,8 +207,7 @@ describe('a wait for a client', () => {
     await meet()
     await holder
     await expectNoLeaks()
-    const pool = await db.pool
-    await until(async () => pool.idleCount === 1 && pool.waitingCount === 0)
+    await untilIdle(db, 1)
   })
 })
 
@@ -225,7 +224,7 @@ test('on a plain middy() too, what runs past its request is cancelled and its cl
   await expect(invoke(handler, {}, { timeout: 200 })).rejects.toThrow('aborted')
   expect(await late.promise).toMatchObject({ code: 'REQUEST_ENDED', data: { outcome: 'timedOut' } })
   await expectNoLeaks()
-  expect((await db.pool).idleCount).toBe(1)
+  await untilIdle(db, 1)
 })
 
 test('64 requests that time out while they wait or query leave the pool whole', async () => {
@@ -267,7 +266,7 @@ describe('when a request is told to stop but goes on', () => {
     expect((await lease.client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     await lease.end({ outcome: 'disconnected', handlerSettled: true })
     await expectNoLeaks()
-    expect((await db.pool).idleCount).toBe(1)
+    await untilIdle(db, 1)
   })
 
   test('a cancellation never reaches the query of a later request, in 150 tries', async () => {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from '@jest/globals'
 import { createContext, expectNoLeaks, invoke } from 'middy-managed-instances/testing'
-import { failureOf, handlerOf, testServer, until } from './support/server.ts'
+import { failureOf, handlerOf, testServer, until, untilIdle } from './support/server.ts'
 
 // A certificate takes a tool that not every machine has.
 const described = spawnSync('openssl', ['version']).status === 0 ? describe : describe.skip
@@ -44,6 +44,6 @@ described('a pool that speaks TLS', () => {
     await expect(invoke(handler, undefined, { context })).rejects.toThrow('aborted')
     await until(async () => (await server.sessions()).every(({ state }) => state === 'idle'), 1_000)
     await expectNoLeaks()
-    expect((await db.pool).idleCount).toBe(1)
+    await untilIdle(db, 1)
   })
 })

@@ -17,6 +17,10 @@ import { resetSession, traceOf } from './session.ts'
 export interface ConnectionSettings extends DriverSettings<pg.PoolConfig> {
   /** The connections that are open. */
   readonly open: Set<PgConnection>
+  /** Called with one that comes back and can go on. */
+  readonly keep: (connection: PgConnection) => void
+  /** Called with one that is lost. */
+  readonly lost: (connection: PgConnection, error: Error) => void
 }
 
 /** One physical connection. */
@@ -51,7 +55,7 @@ interface Query {
  * none of it.
  */
 export const connectionClass = (driver: typeof pg, settings: ConnectionSettings): (new () => PgConnection) => {
-  const { name, config, credentials, connectTimeout, maxLifetime, traces, open } = settings
+  const { name, config, credentials, connectTimeout, maxLifetime, traces, open, keep, lost } = settings
   class Connection extends driver.Client {
     declare release: (destroy?: Error | boolean) => void
     #activity: 'connecting' | 'idle' | 'busy' | 'broken' = 'connecting'
@@ -82,6 +86,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       // Without a listener an error of a connection that is lent would end the worker with all its requests.
       this.on('error', (error) => {
         this.#break()
+        lost(this as unknown as PgConnection, error)
         this.#borrower?.pass('error', error)
       })
       this.on('end', () => {
@@ -192,11 +197,11 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     }
 
     checkIn(fate: 'keep' | 'destroy'): void {
-      if (fate === 'keep') this.release(this.isExpired)
-      else {
+      if (fate === 'destroy') {
         this.release(true)
         this.destroy()
-      }
+      } else if (this.isExpired) this.release(true)
+      else keep(this as unknown as PgConnection)
     }
 
     spoil(): void {

@@ -3,6 +3,7 @@ import { loadDriver } from '../load-driver.ts'
 import { doneWithin } from '../pool/bounded.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
+import { AtHand } from './at-hand.ts'
 import { connectionClass, type PgConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
 
@@ -14,6 +15,7 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   readonly name: string
   readonly #settings: DriverSettings<pg.PoolConfig>
   readonly #open = new Set<PgConnection>()
+  readonly #atHand = new AtHand()
   readonly #loading: Promise<typeof pg>
 
   constructor(settings: DriverSettings<pg.PoolConfig>) {
@@ -27,23 +29,35 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   async open(): Promise<pg.Pool> {
     const { share, config, onError } = this.#settings
     const driver = await this.#loading
-    const Client = connectionClass(driver, { ...this.#settings, open: this.#open })
-    const pool = new driver.Pool({ allowExitOnIdle: true, ...config, max: share, Client })
+    const atHand = this.#atHand
+    class Pool extends driver.Pool {
+      // Others than requests may ask it, for whom there has to be in it what is not in use.
+      override connect(callback?: unknown): never {
+        atHand.clear()
+        return super.connect(callback as never) as never
+      }
+    }
+    const keep = (connection: PgConnection): void => {
+      if (isWanted(pool)) connection.release()
+      else atHand.put(connection)
+    }
+    const lost = (connection: PgConnection, error: Error): void => {
+      if (atHand.drop(connection)) onError(error)
+    }
+    const Client = connectionClass(driver, { ...this.#settings, open: this.#open, keep, lost })
+    const pool: pg.Pool = new Pool({ allowExitOnIdle: true, ...config, max: share, Client })
     pool.on('error', onError)
     return pool
   }
 
   checkOut(pool: pg.Pool, done: (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void): void {
-    pool.connect(done as Parameters<typeof pool.connect>[0])
+    const connection = this.#atHand.take()
+    if (connection === undefined) pool.connect(done as Parameters<typeof pool.connect>[0])
+    else done(undefined, connection)
   }
 
   mayPassOn(pool: pg.Pool, connection: PoolConnection<pg.PoolClient>): boolean {
-    return (
-      pool.waitingCount === 0 &&
-      !pool.ending &&
-      pool.options.maxUses === Number.POSITIVE_INFINITY &&
-      !(connection as PgConnection).isExpired
-    )
+    return !isWanted(pool) && !(connection as PgConnection).isExpired
   }
 
   diagnose(error: unknown): ConnectProblem {
@@ -60,6 +74,7 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   }
 
   async close(pool: pg.Pool, deadline: number): Promise<void> {
+    this.#atHand.clear()
     const ended = Promise.all([pool.end(), ...Array.from(this.#open, endOf)])
     if (await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended)) return
     const busy = [...this.#open].filter(({ state }) => state === 'busy')
@@ -67,5 +82,9 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     for (const connection of this.#open) connection.destroy()
   }
 }
+
+/** Whether a connection that comes back has to go into the pool: others wait for it there, or its uses are counted. */
+const isWanted = ({ waitingCount, ending, options: { maxUses } }: pg.Pool): boolean =>
+  waitingCount > 0 || ending || Number.isFinite(maxUses)
 
 const endOf = (connection: PgConnection): Promise<void> => new Promise((resolve) => connection.once('end', resolve))

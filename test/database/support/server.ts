@@ -117,3 +117,10 @@ export const until = async (condition: () => Promise<boolean>, bound = 10_000): 
     await setImmediate()
   }
 }
+
+/** Waits until all connections of a pool lie in it and nobody waits; fails if they are not so many. */
+export const untilIdle = async (db: Database<unknown, pg.Pool>, count: number): Promise<void> => {
+  const pool = await db.pool
+  await until(async () => pool.idleCount === pool.totalCount && pool.waitingCount === 0)
+  if (pool.totalCount !== count) throw new Error(`The pool has ${pool.totalCount} connections.`)
+}
