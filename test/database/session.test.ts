@@ -22,7 +22,7 @@ const untouched = {
   prepared: 0,
 }
 
-const habits: [string, string][] = [
+const habits: [string, ...string[]][] = [
   ['SET', "SET search_path TO 'elsewhere'"],
   ['SET after a comment', "/* trace */ -- and more\n set search_path to 'elsewhere'"],
   ['SET behind another statement', "SELECT 1; SET search_path TO 'elsewhere'"],
@@ -38,15 +38,17 @@ const habits: [string, string][] = [
   ['LISTEN', 'LISTEN news'],
   ['a holdable cursor', 'DECLARE kept CURSOR WITH HOLD FOR SELECT 1'],
   ['PREPARE', 'PREPARE kept AS SELECT 1'],
+  ['PREPARE after SET', "SET search_path TO 'elsewhere'", 'PREPARE kept AS SELECT 1'],
 ]
 
 describe('what a request leaves in its session', () => {
-  test.each(habits)('by %s is gone before the next one', async (_name, sql) => {
+  test.each(habits)('by %s is gone before the next one', async (_name, ...texts) => {
     const db = server.pool({ connections: 1 })
-    await invoke(
-      handlerOf(db, async (db) => (await db.client()).query(sql)),
-      undefined,
-    )
+    const leaves = handlerOf(db, async (db) => {
+      const client = await db.client()
+      for (const text of texts) await client.query(text)
+    })
+    await invoke(leaves, undefined)
     const rows = await invoke(
       handlerOf(db, async (db) => (await (await db.client()).query(look)).rows),
       undefined,

@@ -4,14 +4,14 @@ import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Credential, loginOf } from '../credentials.ts'
 import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
+import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
-import type { Trace } from '../pool/trace.ts'
 import { sendCancelRequest } from './cancel.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
 import { LeasedClient } from './leased-client.ts'
-import { ReportedSettings } from './reported-settings.ts'
-import { resetSession, traceOf } from './session.ts'
+import { resetSession } from './session.ts'
+import { SessionState } from './session-state.ts'
 
 /** What every connection of one pool is opened with. */
 export interface ConnectionSettings extends DriverSettings<pg.PoolConfig> {
@@ -26,6 +26,8 @@ export interface ConnectionSettings extends DriverSettings<pg.PoolConfig> {
 /** One physical connection. */
 export interface PgConnection extends pg.PoolClient, PoolConnection<pg.PoolClient> {
   readonly isExpired: boolean
+  /** Calls back when it is known whether it is lost. */
+  hear(callback: () => void): void
   /** Takes it out of use for good. */
   spoil(): void
   /** Breaks it off. */
@@ -60,11 +62,11 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     declare release: (destroy?: Error | boolean) => void
     #activity: 'connecting' | 'idle' | 'busy' | 'broken' = 'connecting'
     #status = 'I'
-    #trace: Trace = 'none'
-    readonly #settings = new ReportedSettings()
+    readonly #session = new SessionState(traces)
     #expires = Number.POSITIVE_INFINITY
     #borrower: LeasedClient | undefined
     #idle: PromiseWithResolvers<void> | undefined
+    readonly #idleness = new Idleness()
 
     constructor() {
       super({ ...config, connectionTimeoutMillis: connectTimeout })
@@ -72,11 +74,11 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
         this.#status = message.status
         if (this.#activity !== 'connecting') return
         this.#activity = 'idle'
-        this.#settings.begin()
+        this.#session.settings.begin()
         this.#expires = performance.now() + jittered(maxLifetime)
       })
       this.connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
-        this.#settings.note(message.parameterName, message.parameterValue)
+        this.#session.settings.note(message.parameterName, message.parameterValue)
       })
       this.on('drain', () => {
         if (this.#activity === 'busy') this.#activity = 'idle'
@@ -124,16 +126,14 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     override query(query: unknown, values?: unknown, callback?: unknown): never {
       const result = super.query(query as string, values as [], callback as () => void)
       if (this.#activity === 'idle') this.#activity = 'busy'
-      if (traces && this.#trace === 'none') this.#leave(traceOfQuery(query))
+      this.#session.note(typeof query === 'string' ? query : (query as { text?: unknown }).text)
       return result as never
     }
 
     get state(): ConnectionState {
       switch (this.#activity) {
         case 'idle':
-          if (this.#status !== 'I') return 'transaction'
-          if (this.#trace === 'lasting') return 'broken'
-          return this.#trace === 'none' && !this.#settings.changed ? 'clean' : 'dirty'
+          return this.#status === 'I' ? this.#session.value : 'transaction'
         case 'busy':
           return 'busy'
         case 'connecting':
@@ -193,10 +193,11 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
 
     async reset(): Promise<void> {
       await (this.query(resetSession) as Promise<unknown>)
-      this.#trace = 'none'
+      this.#session.wasReset()
     }
 
     checkIn(fate: 'keep' | 'destroy'): void {
+      this.#idleness.begin(performance.now())
       if (fate === 'destroy') {
         this.release(true)
         this.destroy()
@@ -204,8 +205,12 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       else keep(this as unknown as PgConnection)
     }
 
+    hear(callback: () => void): void {
+      this.#idleness.hear(callback)
+    }
+
     spoil(): void {
-      this.#leave('lasting')
+      this.#session.leave('lasting')
     }
 
     destroy(): void {
@@ -233,20 +238,10 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       connectionParameters.user = username
     }
 
-    #leave(trace: Trace): void {
-      if (this.#trace === 'none' || trace === 'lasting') this.#trace = trace
-    }
-
     #break(): void {
       this.#activity = 'broken'
       this.#idle?.resolve()
     }
   }
   return Connection as unknown as new () => PgConnection
-}
-
-/** What a query may leave behind: all it can, if it does not show its text. */
-const traceOfQuery = (query: unknown): Trace => {
-  const text = typeof query === 'string' ? query : (query as { text?: unknown }).text
-  return typeof text === 'string' ? traceOf(text) : 'resettable'
 }

@@ -10,6 +10,8 @@ import { diagnose } from './diagnosis.ts'
 /** The last milliseconds of a close go to ending what the server still runs. */
 const cancelBound = 50
 
+type CheckedOut = (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void
+
 /** Speaks to node-postgres. */
 export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   readonly name: string
@@ -50,10 +52,14 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     return pool
   }
 
-  checkOut(pool: pg.Pool, done: (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void): void {
+  checkOut(pool: pg.Pool, done: CheckedOut): void {
     const connection = this.#atHand.take()
-    if (connection === undefined) pool.connect(done as Parameters<typeof pool.connect>[0])
-    else done(undefined, connection)
+    if (connection !== undefined) this.#hear(pool, connection, done)
+    else
+      pool.connect((error, client) => {
+        if (client === undefined) done(error)
+        else this.#hear(pool, client as PgConnection, done)
+      })
   }
 
   mayPassOn(pool: pg.Pool, connection: PoolConnection<pg.PoolClient>): boolean {
@@ -80,6 +86,14 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     const busy = [...this.#open].filter(({ state }) => state === 'busy')
     await doneWithin(cancelBound, Promise.allSettled(busy.map((connection) => connection.cancel())))
     for (const connection of this.#open) connection.destroy()
+  }
+
+  #hear(pool: pg.Pool, connection: PgConnection, done: CheckedOut): void {
+    connection.hear(() => {
+      if (connection.state !== 'broken') return done(undefined, connection)
+      connection.checkIn('destroy')
+      this.checkOut(pool, done)
+    })
   }
 }
 

@@ -3,12 +3,14 @@ import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import type { Credential, CredentialStore } from '../credentials.ts'
 import { isAuthenticationFailure } from '../pg/diagnosis.ts'
-import { ReportedSettings } from '../pg/reported-settings.ts'
-import { resetSession, type Trace, traceOf } from '../pg/session.ts'
+import { resetSession } from '../pg/session.ts'
+import { SessionState } from '../pg/session-state.ts'
 import { doneWithin } from '../pool/bounded.ts'
 import { type ConnectionState, endedError, type PoolConnection } from '../pool/driver.ts'
+import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
-import { followQuery, primitivesOf, type Query, type QueryPrimitives, silence } from './query.ts'
+import { primitivesOf, type Query, type QueryPrimitives } from './query.ts'
+import { RunningQueries } from './running-queries.ts'
 import { Transaction } from './transaction.ts'
 
 /** What every connection of one worker is opened with. */
@@ -50,26 +52,23 @@ const startsTransaction = /(?:^|;)\s*start\s+transaction\b/i
 export class PostgresConnection implements PoolConnection<PostgresConnection> {
   readonly #name: string
   readonly #owner: Owner
-  readonly #traces: boolean
   readonly #sql: postgres.Sql
   readonly #primitives: QueryPrimitives
-  readonly #settings = new ReportedSettings()
+  readonly #session: SessionState
   readonly #expires: number
-  readonly #running = new Set<Query>()
+  readonly #idleness = new Idleness()
+  readonly #running: RunningQueries
+  readonly #ended = Promise.withResolvers<void>()
   #state: 'idle' | 'lent' | 'ending' | 'lost' = 'lent'
-  #trace: Trace = 'none'
-  #cancelling = 0
   #transaction: Transaction | undefined
   #leftTransaction = false
-  #quiet: PromiseWithResolvers<void> | undefined
-  readonly #ended = Promise.withResolvers<void>()
   #audience: Audience | undefined
 
   private constructor(settings: ConnectionSettings, login: object, owner: Owner) {
     const { name, driver, options, maxLifetime, traces } = settings
     this.#name = name
     this.#owner = owner
-    this.#traces = traces
+    this.#session = new SessionState(traces)
     this.#expires = performance.now() + jittered(maxLifetime)
     this.#sql = driver({
       ...options,
@@ -78,10 +77,11 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
       max: '1' as unknown as number,
       parameters: {},
       onclose: () => this.#lose(),
-      onparameter: (parameter: string, value: string) => this.#settings.note(parameter, value),
+      onparameter: (parameter: string, value: string) => this.#session.settings.note(parameter, value),
       onnotify: (channel: string, payload: string) => this.#audience?.notify(channel, payload),
     } as object)
     this.#primitives = primitivesOf(this.#sql)
+    this.#running = new RunningQueries(this.#primitives.cancel)
   }
 
   /** Opens a connection, with credentials asked for it. */
@@ -95,16 +95,15 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
       connection.destroy()
       throw error
     }
-    connection.#settings.begin()
+    connection.#session.settings.begin()
     return connection
   }
 
   get state(): ConnectionState {
     if (this.#isGone) return 'broken'
-    if (this.#running.size > 0 || this.#cancelling > 0) return 'busy'
+    if (this.#running.any) return 'busy'
     if (this.#transaction !== undefined || this.#leftTransaction) return 'transaction'
-    if (this.#trace === 'lasting') return 'broken'
-    return this.#trace === 'none' && !this.#settings.changed ? 'clean' : 'dirty'
+    return this.#session.value
   }
 
   get isExpired(): boolean {
@@ -124,11 +123,8 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
 
   /** Counts a query as running here until it has ended. */
   follow(query: Query, done?: () => void): void {
-    this.#running.add(query)
-    followQuery(query, (error) => {
-      this.#running.delete(query)
+    this.#running.follow(query, (error) => {
       this.#note(query.string ?? '', error)
-      this.#calm()
       done?.()
     })
   }
@@ -141,7 +137,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   /** Has somebody hear of notifications, or nobody any more; what was listened to goes with the next reset. */
   listen(audience: Audience | undefined): void {
     this.#audience = audience
-    this.#leave('resettable')
+    this.#session.leave('resettable')
   }
 
   /** Why nothing can be sent any more. */
@@ -166,7 +162,6 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     } finally {
       this.#transaction = undefined
       transaction.revoke(endedError(this.#name, 'a query of an ended transaction', undefined))
-      this.#calm()
     }
   }
 
@@ -176,43 +171,22 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   }
 
   revoke(ending: Ending | undefined): void {
-    for (const query of this.#running) silence(query)
+    this.#running.silence()
     this.#transaction?.revoke(endedError(this.#name, 'a transaction', ending))
   }
 
   settled(): Promise<void> {
-    if (this.state !== 'busy') return Promise.resolve()
-    this.#quiet ??= Promise.withResolvers()
-    return this.#quiet.promise
+    return this.#isGone ? Promise.resolve() : this.#running.settled()
   }
 
-  async cancel(): Promise<void> {
-    await Promise.all(Array.from(this.#running, (query) => this.cancelQuery(query)))
-  }
-
-  /** Has the server end one query. The connection is busy until no late cancellation can meet the next one. */
-  async cancelQuery(query: Query): Promise<void> {
-    // Between two steps of a cursor there is nothing to cancel, and the next step is up to who reads it.
-    if (query.cursorRows !== undefined) throw new Error('A cursor is open.')
-    this.#cancelling += 1
-    const settled = new Promise<void>((resolve) => {
-      Promise.prototype.then.call(query, undefined, (error: { code?: unknown }) => {
-        if (error.code === '57014') resolve()
-      })
-    })
-    try {
-      // Over TLS postgres.js does not see its cancellation through; that the query has failed of it is as good.
-      await Promise.race([this.#primitives.cancel(query), settled])
-    } finally {
-      this.#cancelling -= 1
-      this.#calm()
-    }
+  cancel(): Promise<void> {
+    return this.#running.cancelAll()
   }
 
   /** What `query.cancel()` of a request comes to. */
   async cancelForUser(query: Query): Promise<void> {
     try {
-      await this.cancelQuery(query)
+      await this.#running.cancel(query)
     } catch {
       this.destroy()
     }
@@ -226,12 +200,18 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
 
   async reset(): Promise<void> {
     await this.ask(resetSession)
-    this.#trace = 'none'
+    this.#session.wasReset()
   }
 
   checkIn(fate: 'keep' | 'destroy'): void {
     if (this.#state === 'lent') this.#state = 'idle'
+    this.#idleness.begin(performance.now())
     this.#owner.take(this, fate)
+  }
+
+  /** Calls back when it is known whether it is lost. */
+  hear(callback: () => void): void {
+    this.#idleness.hear(callback)
   }
 
   /** Ends it when nothing runs on it any more. */
@@ -245,6 +225,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   destroy(): void {
     if (this.#isGone) return
     this.#state = 'ending'
+    this.#running.giveUp()
     this.#sql.end({ timeout: 0 }).catch(() => {})
     // A socket whose other end is gone never says so.
     void doneWithin(endBound, this.ended).then((inTime) => inTime || this.#lose())
@@ -268,18 +249,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     // Either leaves a transaction open on the server.
     if ((error as { code?: unknown } | undefined)?.code === 'UNSAFE_TRANSACTION') this.#leftTransaction = true
     else if (this.#transaction === undefined && startsTransaction.test(text)) this.#leftTransaction = true
-    if (!this.#traces) return
-    this.#leave(traceOf(text))
-  }
-
-  #leave(trace: Trace): void {
-    if (this.#trace === 'none' || trace === 'lasting') this.#trace = trace
-  }
-
-  #calm(): void {
-    if (this.#quiet === undefined || this.state === 'busy') return
-    this.#quiet.resolve()
-    this.#quiet = undefined
+    this.#session.note(text)
   }
 
   #lose(): void {
@@ -287,7 +257,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     const idle = this.#state === 'idle'
     this.#state = 'lost'
     this.#ended.resolve()
-    this.#calm()
+    this.#running.giveUp()
     this.#owner.lost(this, idle)
     this.#audience?.lost()
   }

@@ -77,11 +77,21 @@ export class Connections {
     this.#serving = true
     while (this.#waiting.length > 0) {
       const connection = this.#idle.pop()
-      if (connection !== undefined) this.#waiting.shift()?.(undefined, connection)
+      if (connection !== undefined) this.#lend(connection, this.#waiting.shift())
       else if (this.#open.size + this.#opening < this.#settings.share) this.#openFor(this.#waiting.shift())
       else break
     }
     this.#serving = false
+  }
+
+  #lend(connection: PostgresConnection, done: CheckedOut | undefined): void {
+    connection.hear(() => {
+      if (connection.state !== 'broken') done?.(undefined, connection)
+      else {
+        if (done !== undefined) this.#waiting.unshift(done)
+        this.#serve()
+      }
+    })
   }
 
   /**

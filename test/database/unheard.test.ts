@@ -1,0 +1,60 @@
+import { describe, expect, test } from '@jest/globals'
+import type { Database } from 'middy-managed-instances/database'
+import { invoke } from 'middy-managed-instances/testing'
+import type pg from 'pg'
+import type postgres from 'postgres'
+import { handlerWith, sharedOn } from './postgres/support/shared.ts'
+import { handlerOf, testServer, untilIdle } from './support/server.ts'
+
+const server = testServer()
+const silent = { connections: 1, onError: () => {} }
+
+/** Ends a session of the server while nobody here can hear of it, as in an environment that is frozen. */
+const endUnheard = (pid: number): void => {
+  const start = performance.now()
+  process.kill(pid)
+  for (let lives = true; lives || performance.now() - start < 20; ) {
+    try {
+      process.kill(pid, 0)
+      if (performance.now() - start > 10_000) throw new Error('It does not end.')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      lives = false
+    }
+  }
+}
+
+describe('a connection that was lost before anything could be heard of it is lent to nobody', () => {
+  const ask = (db: Database<pg.PoolClient>): Promise<number> =>
+    invoke(
+      handlerOf(db, async (db) => (await (await db.client()).query('SELECT pg_backend_pid() AS pid')).rows[0].pid),
+      undefined,
+    )
+
+  test('by pgPool() that has just taken it back', async () => {
+    const db = server.pool(silent)
+    const pid = await ask(db)
+    endUnheard(pid)
+    expect(await ask(db)).not.toBe(pid)
+  })
+
+  test('by pgPool() with it in the pool', async () => {
+    const db = server.pool(silent)
+    const pid = await ask(db)
+    await untilIdle(db, 1)
+    endUnheard(pid)
+    expect(await ask(db)).not.toBe(pid)
+  })
+
+  test('by postgresJs()', async () => {
+    const db = sharedOn(server, silent)
+    const askShared = (): Promise<postgres.RowList<{ pid: number }[]>> =>
+      invoke(
+        handlerWith(db, (sql) => sql<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`),
+        undefined,
+      )
+    const [{ pid } = { pid: 0 }] = await askShared()
+    endUnheard(pid)
+    expect((await askShared())[0]?.pid).not.toBe(pid)
+  })
+})
