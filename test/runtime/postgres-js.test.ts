@@ -3,46 +3,30 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, jest, test } from '@jest/globals'
-import type { LocalRuntime, RuntimeOptions } from 'middy-managed-instances/local'
-import { endingsOf, freshTable, watchSessions } from '../chaos/fixtures/database.ts'
-import { postgresOrders } from '../chaos/fixtures/postgres.ts'
+import type { LocalRuntime } from 'middy-managed-instances/local'
+import { endingsOf, freshTable, startOrders, watchSessions } from '../chaos/fixtures/database.ts'
+import { postgresJsOrders } from '../chaos/fixtures/postgres.ts'
 import { testServer, until } from '../database/support/server.ts'
-import { many, startFunction } from './fixtures/shared-clients.ts'
+import { expectRecovery } from './fixtures/outage.ts'
+import { many } from './fixtures/shared-clients.ts'
 
 jest.setTimeout(60_000)
 
 const server = testServer({ maxConnections: 60 })
-const orders = postgresOrders(server)
-const outage = Number(process.env['DATABASE_OUTAGE'] ?? 500)
-
-interface Options extends Omit<RuntimeOptions, 'handler'> {
-  readonly secretFile?: string
-  /** Options of `postgresJs()`. */
-  readonly pool?: object
-}
-
-const startOrders = ({ secretFile, pool = {}, env, ...rest }: Options): Promise<LocalRuntime> => {
-  const { application_name, ...address } = { ...server.config, application_name: 'orders' }
-  const config = { ...address, connection: { application_name } }
-  return startFunction({
-    handler: 'test/runtime/fixtures/postgres-js.handler',
-    env: { ...env, ORDERS: JSON.stringify({ connections: 16, config, secretFile, options: pool }) },
-    ...rest,
-  })
-}
+const orders = postgresJsOrders(server)
 
 const areAlive = (runtime: LocalRuntime): boolean => runtime.stats().workers.every(({ alive }) => alive)
 
 describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (workers) => {
   test('opens no connection for requests without a query', async () => {
-    const runtime = await startOrders({ workers })
+    const runtime = await startOrders(orders, { workers })
     await runtime.burst(many(128, (id) => ({ kind: 'untouched', id })))
     expect(await orders.sessions()).toEqual([])
   })
 
   test('keeps, of 600 transactions with a quarter rolled back, every commit and no other', async () => {
     await freshTable(orders)
-    const runtime = await startOrders({ workers })
+    const runtime = await startOrders(orders, { workers })
     const watch = watchSessions(orders)
     const events = many(600, (id) => ({
       kind: id % 4 === 0 ? 'rollsBack' : 'commits',
@@ -59,14 +43,14 @@ describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (worke
   })
 
   test('shows nobody the session that a request has changed', async () => {
-    const runtime = await startOrders({ workers })
+    const runtime = await startOrders(orders, { workers })
     expect(endingsOf(await runtime.burst(many(80, (id) => ({ kind: 'leavesSession', id }))))).toEqual({ ok: 80 })
     for (const result of await runtime.burst(many(160, () => ({ kind: 'looks' }))))
       expect(result).toMatchObject({ status: 'ok', payload: { path: '"$user", public', scratch: null, locks: 0 } })
   })
 
   test('loses no worker when all connections are killed while 64 queries run, and the next 64 are right', async () => {
-    const runtime = await startOrders({ workers })
+    const runtime = await startOrders(orders, { workers })
     await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
     const sleeping = runtime.burst(many(64, (id) => ({ kind: 'sleeps', id, seconds: 0.5 })))
     await until(async () => (await orders.sessions()).filter(({ query }) => query.includes('pg_sleep')).length >= 12)
@@ -81,26 +65,15 @@ describe.each([4, 8])('postgresJs() on the real runtime with %p workers', (worke
 })
 
 test('postgresJs() serves within a second of the return of a server that was away under load', async () => {
-  const runtime = await startOrders({})
+  const runtime = await startOrders(orders)
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
-  await server.postgres.halt()
-  // Until every worker has heard of it: what is sent on a connection that is lost fails.
-  await wait(100)
-  const during = runtime.burst(
-    many(64, (id) => ({ kind: id % 2 ? 'answers' : 'sleeps', id, seconds: 0 })),
-    { timeout: outage + 10_000 },
-  )
-  await wait(outage)
-  const returned = performance.now()
-  await server.postgres.resume()
-  expect(endingsOf(await during)).toEqual({ ok: 64 })
-  const recovery = performance.now() - returned
-  expect(recovery).toBeLessThan(1_000)
+  const events = many(64, (id) => ({ kind: id % 2 ? 'answers' : 'sleeps', id, seconds: 0 }))
+  await expectRecovery(runtime, orders, events, 0)
   expect(areAlive(runtime)).toBe(true)
 })
 
 test('postgresJs() has queries that run past their deadlines cancelled on the server within 100 ms', async () => {
-  const runtime = await startOrders({ workers: 4, timeout: 1_000 })
+  const runtime = await startOrders(orders, { workers: 4, timeout: 1_000 })
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
   const cancelled = (): { cancelled: string; after: number }[] =>
     runtime
@@ -125,7 +98,7 @@ test('postgresJs() has queries that run past their deadlines cancelled on the se
 
 test('postgresJs() loses no worker to queries and transactions that are cancelled and nobody awaits', async () => {
   // So that they fail while an onError still runs.
-  const runtime = await startOrders({ workers: 4, timeout: 700, env: { EARLY_TIMEOUT: '200' } })
+  const runtime = await startOrders(orders, { workers: 4, timeout: 700, env: { EARLY_TIMEOUT: '200' } })
   // With two connections each, of the four of a worker.
   expect(endingsOf(await runtime.burst(many(2, (id) => ({ kind: 'forgets', id }))))).not.toHaveProperty('ok')
   await until(async () => (await orders.sessions()).every(({ state }) => state === 'idle'))
@@ -135,7 +108,7 @@ test('postgresJs() loses no worker to queries and transactions that are cancelle
 
 test('postgresJs() rolls the transaction of a zombie back, and has its connection again before it ends', async () => {
   await freshTable(orders)
-  const runtime = await startOrders({ workers: 4, timeout: 500 })
+  const runtime = await startOrders(orders, { workers: 4, timeout: 500 })
   await runtime.burst(many(16, (id) => ({ kind: 'zombie', id, tenant: 'zombie' })))
   const ended = performance.now()
   await until(async () => (await orders.sessions()).every(({ state }) => state === 'idle'))
@@ -159,7 +132,7 @@ test('postgresJs() has a changed password and user fail no request that comes af
     await server.ask('CREATE ROLE one LOGIN; CREATE ROLE two LOGIN')
     await rotate('one', 'first')
     // Every use of a connection is its last, so that there is always one to open.
-    const runtime = await startOrders({ secretFile, workers: 4, pool: { maxLifetime: 0 } })
+    const runtime = await startOrders(orders, { secretFile, workers: 4, pool: { maxLifetime: 0 } })
     const events = many(128, (id) => ({ kind: 'answers', id }))
     for (const [username, password] of [
       ['one', 'second'],
@@ -178,7 +151,7 @@ test('postgresJs() has a changed password and user fail no request that comes af
 })
 
 test('postgresJs() lets requests finish at SIGTERM, with the preload, and ends every session', async () => {
-  const runtime = await startOrders({
+  const runtime = await startOrders(orders, {
     workers: 4,
     nodeOptions: ['--import', 'middy-managed-instances/preload'],
   })
