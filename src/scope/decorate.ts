@@ -15,6 +15,8 @@ interface Core {
 
 interface Plugin extends EarlyTimeout {
   readonly timeoutEarly: boolean
+  requestStart(request: RequestLike): unknown
+  requestEnd(request: RequestLike): unknown
 }
 
 type Entry = ((...args: unknown[]) => unknown) & { handler?: (replacement: unknown) => unknown }
@@ -35,13 +37,12 @@ export type ExecutionMode = (
 
 const streamingMark = Symbol.for('aws.lambda.runtime.handler.streaming')
 
-/** Runs every invocation of `mode` within a scope that closes in a `finally` around all that Middy does. */
+/** Runs every invocation of `mode` within a scope that closes after all that Middy does, whatever comes of it. */
 export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionMode => {
   const standard = (mode as unknown) === executionModeStandard
   const decorated: ExecutionMode = (core, befores, handler, afters, onErrors, plugin) => {
-    // In the standard mode the early timeout is ours, so that it needs no timer of each request.
     const known = standard ? withScope(core) : withProgress(withScope(core))
-    const given = standard ? { ...plugin, timeoutEarly: false } : plugin
+    const given = standard ? standardPlugin(plugin) : plugin
     const early = standard && plugin.timeoutEarly ? given : undefined
     const wrap = (called: unknown): unknown => wrapHandler(called, standard, early)
     const base = mode(known, befores, wrap(handler), afters, onErrors, given)
@@ -49,9 +50,9 @@ export const decorate = (mode: ExecutionMode, policy: ReleasePolicy): ExecutionM
     const entry: Entry = (...args) => {
       const scope = new RequestScope(policy, storage.getStore())
       const stream = streaming ? findResponseStream(args) : undefined
-      if (stream === undefined) return enter(scope, invoke, scope, base, args, standard)
+      if (stream === undefined) return enter(scope, invoke, scope, base, args)
       const brokenOff = guardResponseStream(scope, stream)
-      return Promise.race([enter(scope, invoke, scope, base, args, standard), brokenOff])
+      return Promise.race([enter(scope, invoke, scope, base, args), brokenOff])
     }
     for (const key of Reflect.ownKeys(base))
       if (key !== 'length' && key !== 'prototype')
@@ -110,7 +111,7 @@ const withScopeSignal = (scope: RequestScope, options: unknown, standard: boolea
 }
 
 /** Entered synchronously, so that Middy starts in the very turn it would have started in. */
-const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[], standard: boolean): unknown => {
+const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[]): unknown => {
   let running: unknown
   try {
     running = base(...(args as never[]))
@@ -118,16 +119,46 @@ const invoke = (scope: RequestScope, base: AnyFunction, args: unknown[], standar
     scope.end(true)
     throw error
   }
-  if (isThenable(running)) return finish(scope, Promise.resolve(running), standard)
+  if (scope.endsByHook) return running
+  if (isThenable(running)) return finish(scope, Promise.resolve(running))
   scope.end(false)
   return running
 }
 
+/**
+ * Has the standard mode end the scope of each request that it has started: a hook costs neither a promise nor a turn.
+ * The early timeout is ours, so that it needs no timer of each request.
+ */
+const standardPlugin = (plugin: Plugin): Plugin => ({
+  ...plugin,
+  timeoutEarly: false,
+  requestStart: (request) => {
+    plugin.requestStart(request)
+    const scope = storage.getStore()
+    if (scope !== undefined) scope.endsByHook = true
+  },
+  requestEnd: (request) => {
+    const scope = storage.getStore()
+    const hook = attempt(() => plugin.requestEnd(request))
+    if (scope === undefined) return hook
+    return hook instanceof Promise ? finish(scope, hook) : scope.end(false)
+  },
+})
+
+/** What `call` returns, or a rejection with what it throws. */
+const attempt = (call: () => unknown): unknown => {
+  try {
+    return call()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** A `finally` that waits only for a scope with something to release: a plain `then` costs less than an async function. */
-const finish = (scope: RequestScope, running: Promise<unknown>, standard: boolean): Promise<unknown> =>
+const finish = (scope: RequestScope, running: Promise<unknown>): Promise<unknown> =>
   running.then(
     (response) => {
-      const closing = scope.end(!standard && isFailedExecution(response))
+      const closing = scope.end(isFailedExecution(response))
       return closing === undefined ? response : closing.then(() => response)
     },
     (error) => {

@@ -1,10 +1,15 @@
-/** The run of a request's handler: whether it has begun, and the promise of its end. */
+/** The run of a request's handler: whether it has begun, the promise of its end, and whether it failed. */
 export class HandlerRun {
   #state: 'pending' | 'running' | 'settled' = 'pending'
+  #failed = false
   #settled: PromiseWithResolvers<void> | undefined
 
   get state(): 'pending' | 'running' | 'settled' {
     return this.#state
+  }
+
+  get failed(): boolean {
+    return this.#failed
   }
 
   /** Resolves when the handler has stopped or is certain not to run; never rejects. */
@@ -24,7 +29,7 @@ export class HandlerRun {
       if (!(result instanceof Promise)) this.settle()
       return result
     } catch (error) {
-      this.settle()
+      this.fail()
       throw error
     }
   }
@@ -32,5 +37,10 @@ export class HandlerRun {
   settle(): void {
     this.#state = 'settled'
     this.#settled?.resolve()
+  }
+
+  fail(): void {
+    this.#failed = true
+    this.settle()
   }
 }

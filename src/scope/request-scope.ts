@@ -33,6 +33,8 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
 
   readonly policy: ReleasePolicy
   request: RequestLike | undefined
+  /** Whether Middy calls a hook at the end of the request; else its end is that of the promise it answers with. */
+  endsByHook = false
   /** Called when the request expires. */
   onExpire: (() => void) | undefined
   readonly #controller = new AbortController()
@@ -173,19 +175,19 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
     const run = this.#wrappers?.reduceRight<() => unknown>((next, wrapper) => () => wrapper(next), handler) ?? handler
     const result = this.#handler.start(run)
     if (!(result instanceof Promise)) return result
-    const settle = (pass?: (value: unknown) => void) => (value: unknown) => {
-      this.#handler.settle()
+    const settle = (how: 'settle' | 'fail', pass?: (value: unknown) => void) => (value: unknown) => {
+      this.#handler[how]()
       this.#endRace()
       pass?.(value)
     }
     // Called as Middy calls it: unbound.
     const getRemainingTimeInMillis = this.#getRemainingTimeInMillis
     if (early === undefined || !getRemainingTimeInMillis) {
-      result.then(settle(), settle())
+      result.then(settle('settle'), settle('fail'))
       return result
     }
     return new Promise((resolve, reject) => {
-      result.then(settle(resolve), settle(reject))
+      result.then(settle('settle', resolve), settle('fail', reject))
       this.#timeOut = () => {
         this.#interrupt('timedOut')
         try {
@@ -249,7 +251,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
 
   #outcomeOf(threw: boolean): Outcome {
     if (this.#interruption !== undefined) return this.#interruption
-    if (threw || (this.request?.error ?? undefined) !== undefined) return 'threw'
+    if (threw || this.#handler.failed || (this.request?.error ?? undefined) !== undefined) return 'threw'
     if (this.#suspended) return 'suspended'
     return this.#handler.state === 'pending' ? 'early' : 'returned'
   }

@@ -2,7 +2,17 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { contextFor, type Fields, factories, never, settle, turn, underManaged } from './support/handlers.ts'
+import {
+  bare,
+  contextFor,
+  type Fields,
+  factories,
+  type Handler,
+  never,
+  settle,
+  turn,
+  underManaged,
+} from './support/handlers.ts'
 import { modes } from './support/modes.ts'
 import { installAwsLambda } from './support/streaming.ts'
 
@@ -13,6 +23,30 @@ beforeAll(installAwsLambda)
 afterEach(() => {
   jest.useRealTimers()
   jest.restoreAllMocks()
+})
+
+/** In how many microtasks a request settles. */
+const microtasksOf = async (running: Promise<unknown>): Promise<number> => {
+  let settled = false
+  const done = (): void => {
+    settled = true
+  }
+  running.then(done, done)
+  let count = 0
+  for (; !settled; count++) await undefined
+  return count
+}
+
+test.each<[string, (handler: Handler) => Handler]>([
+  ['a handler', (handler) => handler.handler(async () => 'answer')],
+  ['a synchronous handler', (handler) => handler.handler(() => 'answer')],
+  ['a handler that rejects', (handler) => handler.handler(() => Promise.reject(new Error('thrown')))],
+  ['an early answer', (handler) => handler.before(() => 'early')],
+])('answers in as many microtasks as without managed(), with %s', async (_, build) => {
+  const context = contextFor(60_000)
+  const expected = await microtasksOf(build(bare())({}, context))
+
+  expect(await microtasksOf(build(underManaged())({}, context))).toBe(expected)
 })
 
 describe.each(factories)('%s', (_name, create) => {

@@ -44,6 +44,11 @@ export const endings: readonly Ending[] = [
     build: (handler, ours) => handler.use(ours).handler(async () => fail(handlerError)()),
   },
   {
+    name: 'the handler rejects with nothing',
+    outcome: 'threw',
+    build: (handler, ours) => handler.use(ours).handler(() => Promise.reject()),
+  },
+  {
     name: 'the handler throws synchronously',
     outcome: 'threw',
     build: (handler, ours) => handler.use(ours).handler(fail(handlerError)),
