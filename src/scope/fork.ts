@@ -7,7 +7,7 @@ export class Fork implements ForkedScope, ReleaseOwner {
   readonly #name: string
   readonly #parent: Scope & ReleaseOwner
   #releases: ReleaseStack | undefined
-  #leave: (() => Promise<void>) | undefined
+  #leave: (() => Promise<void> | undefined) | undefined
   #ending: Ending | undefined
   #listeners: MetricListener[] | undefined
 
@@ -45,11 +45,16 @@ export class Fork implements ForkedScope, ReleaseOwner {
   }
 
   defer(name: string, release: Release): () => Promise<void> {
+    const releaseNow = this.hold(name, release)
+    return async () => releaseNow()
+  }
+
+  hold(name: string, release: Release): () => Promise<void> | undefined {
     if (this.#releases === undefined) {
       this.#releases = new ReleaseStack(this.#parent)
-      if (this.#ending === undefined) this.#leave = this.#parent.defer(this.#name, (ending) => this.#end(ending))
+      if (this.#ending === undefined) this.#leave = this.#parent.hold(this.#name, (ending) => this.#end(ending))
     }
-    return this.#releases.defer(name, release, this.#ending)
+    return this.#releases.hold(name, release, this.#ending)
   }
 
   wrapHandler(wrapper: HandlerWrapper): void {
@@ -75,9 +80,14 @@ export class Fork implements ForkedScope, ReleaseOwner {
   }
 
   async close(outcome: Outcome = 'returned', handlerSettled = true): Promise<void> {
-    if (this.#ending !== undefined) return
-    this.#ending = { outcome, handlerSettled }
-    await this.#leave?.()
+    await this.end({ outcome, handlerSettled })
+  }
+
+  /** Closes it. Returns nothing if no release has to be awaited. */
+  end(ending: Ending): Promise<void> | undefined {
+    if (this.#ending !== undefined) return undefined
+    this.#ending = ending
+    return this.#leave?.()
   }
 
   #end(requestEnding: Ending): Promise<void> | undefined {

@@ -17,7 +17,7 @@ let warned = false
 export class PlainScope extends RequestScope {
   /** What each of our middlewares holds of this request, by the middleware. */
   readonly forks: Map<object, Fork> = new Map()
-  #leaveParent: (() => Promise<void>) | undefined
+  #leaveParent: (() => Promise<void> | undefined) | undefined
 
   override wrapHandler(_wrapper: HandlerWrapper): void {
     throw new ManagedRequiredError('Running code around the handler')
@@ -25,19 +25,22 @@ export class PlainScope extends RequestScope {
 
   /** Ends at the latest when the request does which this one is nested in: there Middy's hooks may be skipped as well. */
   endWith(parent: RequestScope): void {
-    this.#leaveParent = parent.defer('nested request', ({ outcome, handlerSettled }) =>
+    this.#leaveParent = parent.hold('nested request', ({ outcome, handlerSettled }) =>
       this.close(outcome === 'returned' ? 'early' : outcome, handlerSettled),
     )
   }
 
-  /** Ends one middleware's part, and with the last of them the scope. */
-  async leave(middleware: object, outcome: Outcome): Promise<void> {
+  /** Ends one middleware's part, and with the last of them the scope. Returns nothing if no release has to be awaited. */
+  leave(middleware: object, outcome: Outcome): Promise<void> | undefined {
     const fork = this.forks.get(middleware)
-    if (fork === undefined) return
+    if (fork === undefined) return undefined
     this.forks.delete(middleware)
     const seen = this.#hasTimedOut() ? 'timedOut' : outcome
-    await fork.close(seen, seen !== 'timedOut')
-    if (this.forks.size === 0) await this.close(seen, seen !== 'timedOut')
+    const handlerSettled = seen !== 'timedOut'
+    const closeAfterLast = (): Promise<void> | undefined =>
+      this.forks.size === 0 ? this.close(seen, handlerSettled) : undefined
+    const ending = fork.end({ outcome: seen, handlerSettled })
+    return ending === undefined ? closeAfterLast() : ending.then(closeAfterLast)
   }
 
   /** Whether this is the end that Middy's early timeout makes, while the handler runs on. */
@@ -68,22 +71,25 @@ const warnOfSkippedHooks = (names: readonly string[]): void => {
   )
 }
 
-const plainScopes = new WeakMap<object, PlainScope>()
+/** Where a request keeps its scope: a weak map of requests would cost the garbage collector more than all the rest does. */
+const scopeKey: unique symbol = Symbol('middy-managed-instances.scope')
+
+type PlainRequest = RequestLike & { [scopeKey]?: PlainScope }
 
 /** Opens a middleware's own part of a plain request's scope, and the scope itself with the first of them. */
 export const openPlain = (
-  request: RequestLike,
+  request: PlainRequest,
   middleware: object,
   name: string,
 ): { scope: PlainScope; fork: Fork } => {
-  let scope = plainScopes.get(request)
+  let scope = request[scopeKey]
   if (scope === undefined) {
     const parent = storage.getStore()
     scope = new PlainScope(defaultPolicy, parent)
     if (parent !== undefined && parent.outcome === undefined) scope.endWith(parent)
     scope.begin(request)
     setSignal(request.context, scope.signal)
-    plainScopes.set(request, scope)
+    request[scopeKey] = scope
   }
   const fork = new Fork(name, scope)
   scope.forks.set(middleware, fork)
@@ -92,11 +98,11 @@ export const openPlain = (
 
 /** Closes a middleware's part; one whose request answers with a stream closes when the stream does. */
 export const closePlain = (
-  request: RequestLike & { readonly response?: unknown },
+  request: PlainRequest & { readonly response?: unknown },
   middleware: object,
   outcome: Outcome,
 ): Promise<void> | undefined => {
-  const scope = plainScopes.get(request)
+  const scope = request[scopeKey]
   if (!scope?.forks.has(middleware)) return undefined
   const body = bodyStream(request.response)
   if (body === undefined || outcome !== 'returned') return scope.leave(middleware, outcome)

@@ -31,6 +31,8 @@ export interface ReleaseOwner {
   readonly requestId: string | undefined
   /** Milliseconds until the request's deadline; `Infinity` without one. */
   remaining(): number
+  /** As `defer`, but what it returns gives a promise only if there is something to wait for. */
+  hold(name: string, release: Release): () => Promise<void> | undefined
 }
 
 /** The releases of one scope: run once each, last in first out, each isolated from the others and bounded in time. */
@@ -53,18 +55,15 @@ export class ReleaseStack {
    *
    * @throws {@link RequestEndedError} after the ending.
    */
-  defer(name: string, release: Release, ending: Ending | undefined): () => Promise<void> {
+  hold(name: string, release: Release, ending: Ending | undefined): () => Promise<void> | undefined {
     const deferred = { name, release, below: this.#top }
     this.#top = deferred
     if (ending !== undefined) {
       this.run(ending)
       throw new RequestEndedError(name, ending.outcome)
     }
-    return () => this.#releaseNow(deferred)
-  }
-
-  async #releaseNow(deferred: Deferred): Promise<void> {
-    if (this.#remove(deferred)) await this.#start(deferred, { outcome: 'returned', handlerSettled: true })
+    return () =>
+      this.#remove(deferred) ? this.#start(deferred, { outcome: 'returned', handlerSettled: true }) : undefined
   }
 
   #remove(deferred: Deferred): boolean {

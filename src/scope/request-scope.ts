@@ -97,8 +97,13 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   }
 
   defer(name: string, release: Release): () => Promise<void> {
+    const releaseNow = this.hold(name, release)
+    return async () => releaseNow()
+  }
+
+  hold(name: string, release: Release): () => Promise<void> | undefined {
     this.#releases ??= new ReleaseStack(this)
-    return this.#releases.defer(name, release, this.#outcome && { outcome: this.#outcome, handlerSettled: false })
+    return this.#releases.hold(name, release, this.#outcome && { outcome: this.#outcome, handlerSettled: false })
   }
 
   wrapHandler(wrapper: HandlerWrapper): void {

@@ -16,6 +16,11 @@ export interface WorkerConnections {
   readonly listening: Listening
 }
 
+/** Where a query keeps the connection it was sent on. */
+const connectionKey: unique symbol = Symbol('middy-managed-instances.connection')
+
+type SentQuery = Query & { [connectionKey]?: PostgresConnection }
+
 /** What one request does with the connections of its worker. Each query and each transaction has one while it runs. */
 export class RequestSql {
   readonly sql: postgres.Sql
@@ -25,7 +30,6 @@ export class RequestSql {
   readonly #leases = new Set<Lease<PostgresConnection>>()
   readonly #restoring = new Set<Promise<void>>()
   readonly #transactions = new Set<{ running: Promise<unknown> }>()
-  #connections: WeakMap<Query, PostgresConnection> | undefined
   #subscriptions: Set<() => Promise<void>> | undefined
   #ended: { readonly ending: Ending | undefined } | undefined
 
@@ -77,14 +81,13 @@ export class RequestSql {
     ) as postgres.Sql
   }
 
-  #send(query: Query): void {
+  #send(query: SentQuery): void {
     bindCallbacks(query)
     this.#lease('a query').then(
       (lease) => {
         if (query.cancelled) return this.#end(lease, undefined)
         const connection = lease.client
-        this.#connections ??= new WeakMap()
-        this.#connections.set(query, connection)
+        query[connectionKey] = connection
         connection.run(query, () => this.#end(lease, undefined))
       },
       (error) => {
@@ -94,8 +97,8 @@ export class RequestSql {
     )
   }
 
-  #cancel(query: Query): Promise<void> | undefined {
-    const connection = this.#connections?.get(query)
+  #cancel(query: SentQuery): Promise<void> | undefined {
+    const connection = query[connectionKey]
     // One that is waiting is only marked and fails: that needs no connection.
     return connection === undefined ? primitivesOf(this.#root).cancel(query) : connection.cancelForUser(query)
   }

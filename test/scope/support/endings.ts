@@ -16,6 +16,8 @@ export interface Ending {
   readonly plugin?: (answers: Answers) => Plugin
   /** Whether Middy ends the request at its early timeout. */
   readonly timesOut?: true
+  /** Whether what is thrown is `undefined`. */
+  readonly throwsNothing?: true
   /** Whether another middleware ends the request before ours has run, so that there is nothing to release. */
   readonly beforeOurs?: true
 }
@@ -46,6 +48,7 @@ export const endings: readonly Ending[] = [
   {
     name: 'the handler rejects with nothing',
     outcome: 'threw',
+    throwsNothing: true,
     build: (handler, ours) => handler.use(ours).handler(() => Promise.reject()),
   },
   {
