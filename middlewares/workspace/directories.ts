@@ -1,4 +1,5 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { rmdir } from 'node:fs/promises'
 import { basename, dirname, sep } from 'node:path'
 import { setImmediate, setInterval } from 'node:timers'
 import { threadId } from 'node:worker_threads'
@@ -6,12 +7,25 @@ import { runInBackground } from '../../src/scope/background.ts'
 import { keptName, parseDirectoryName, trashName, workspaceName } from './directory-name.ts'
 import { WorkspaceFullError } from './errors.ts'
 import { laneOf, pathsIn } from './lane.ts'
-import { RemovalQueue, removeSmall } from './removal.ts'
+import { emptySmall, RemovalQueue, removeSmall } from './removal.ts'
 import { freeBytes, hasCode, isFull, prepareRoot } from './root.ts'
 import { measure } from './usage.ts'
 
 const shortestSweepInterval = 1_000
 const longestSweepInterval = 30_000
+
+/**
+ * With more than so many workspaces in a worker, a thread deletes the directory itself, which takes longer than all else
+ * of a deletion; with fewer, handing it over does.
+ */
+const fewWorkspaces = 8
+
+/** A deletion that goes on. */
+export interface Removal {
+  readonly done: Promise<void>
+  /** Whether nobody should have to wait for it. */
+  readonly isLong: boolean
+}
 
 /**
  * The workspaces of this worker below one root, which it shares with the other workers. It knows nothing of theirs: the
@@ -24,6 +38,7 @@ export class WorkspaceDirectories {
   #sweeping = false
   #grace = 0
   #warned = false
+  /** From their creation to their deletion, or until they are renamed. */
   readonly #live = new Set<string>()
   /** Workspaces of handlers that outlived their request, and their deadlines: a late `mkdir` may bring one back. */
   readonly #abandoned = new Map<string, number>()
@@ -92,20 +107,30 @@ export class WorkspaceDirectories {
    * Takes a workspace out of use and deletes it: at once if it is small, else in the background.
    *
    * @param inUse - whether a handler may still be writing: then it is renamed out of its reach first.
+   * @param names - of what is likely to be all there is in it, if they are known.
    * @param inspect - told how many bytes were in it.
-   * @returns the deletion, if it goes on in the background.
+   * @returns the deletion, if it goes on.
    */
-  remove(path: string, inUse: boolean, inspect?: (bytes: number) => void): Promise<void> | undefined {
-    this.#live.delete(path)
+  remove(
+    path: string,
+    inUse: boolean,
+    names: readonly string[],
+    inspect?: (bytes: number) => void,
+  ): Removal | undefined {
     if (inUse) this.#abandon(path)
     else {
-      const bytes = removeSmall(path)
+      const expected = inspect === undefined ? names : []
+      const aside = this.#live.size > fewWorkspaces
+      const bytes = aside ? emptySmall(path, expected) : removeSmall(path, expected)
       if (bytes !== undefined) {
+        if (aside) return { isLong: false, done: this.#removeEmpty(path, bytes, inspect) }
+        this.#live.delete(path)
         inspect?.(bytes)
         return undefined
       }
     }
-    return this.#discard(path, inspect)
+    const done = this.#discard(path, inspect)
+    return done && { isLong: true, done }
   }
 
   /** Whether so many deletions wait that whoever adds one should wait too. */
@@ -190,9 +215,10 @@ export class WorkspaceDirectories {
   }
 
   #discard(path: string, inspect?: (bytes: number) => void): Promise<void> | undefined {
+    this.#live.delete(path)
     const trash = this.#moveToTrash(path)
     if (trash === undefined) return undefined
-    const bytes = removeSmall(trash)
+    const bytes = removeSmall(trash, [])
     if (bytes !== undefined) {
       inspect?.(bytes)
       return undefined
@@ -200,6 +226,17 @@ export class WorkspaceDirectories {
     const removal = this.#removeLarge(trash, inspect)
     runInBackground('workspace removal', removal)
     return removal
+  }
+
+  async #removeEmpty(path: string, bytes: number, inspect?: (bytes: number) => void): Promise<void> {
+    try {
+      await rmdir(path)
+    } catch {
+      // It is not, after all.
+      return this.#discard(path, inspect)
+    }
+    this.#live.delete(path)
+    inspect?.(bytes)
   }
 
   async #removeLarge(trash: string, inspect?: (bytes: number) => void): Promise<void> {

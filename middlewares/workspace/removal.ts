@@ -17,38 +17,51 @@ interface Survey {
   bytes: number
 }
 
-/** Lists a directory that is small enough to be deleted at once; `undefined` for a larger one. */
-const surveySmall = (path: string): Survey | undefined => {
-  // What it points at is somebody else's.
-  if (!lstatSync(path).isDirectory()) return undefined
-  const survey: Survey = { files: [], directories: [path], bytes: 0 }
-  for (let index = 0; index < survey.directories.length; index++) {
-    const directory = survey.directories[index] as string
-    for (const name of readdirSync(directory)) {
+/** Lists what is under these names of a directory; `undefined` if that is too much to be deleted at once. */
+const surveySmall = (path: string, names: readonly string[]): Survey | undefined => {
+  const survey: Survey = { files: [], directories: [], bytes: 0 }
+  const isSmallWith = (directory: string, entries: readonly string[]): boolean =>
+    entries.every((name) => {
       const entry = directory + sep + name
-      const stat = lstatSync(entry)
-      if (stat.isDirectory()) survey.directories.push(entry)
-      else {
+      const stat = lstatSync(entry, { throwIfNoEntry: false })
+      if (stat?.isDirectory()) survey.directories.push(entry)
+      else if (stat !== undefined) {
         survey.files.push(entry)
         survey.bytes += stat.size
       }
-      if (survey.files.length + survey.directories.length > smallEntries || survey.bytes > smallBytes) return undefined
-    }
-  }
+      return survey.files.length + survey.directories.length < smallEntries && survey.bytes <= smallBytes
+    })
+  if (!isSmallWith(path, names)) return undefined
+  for (const directory of survey.directories) if (!isSmallWith(directory, readdirSync(directory))) return undefined
   return survey
 }
 
 /**
- * Deletes a small directory at once and returns how many bytes its files had; `undefined` if it is not small, or if
- * something was added to it or taken from it meanwhile.
+ * Deletes at once what is in a small directory and returns how many bytes its files had; `undefined` if it is not small,
+ * or if something was taken from it meanwhile.
+ *
+ * @param names - of what is likely to be all there is in it, so that it need not be listed; none to list it.
  */
-export const removeSmall = (path: string): number | undefined => {
+export const emptySmall = (path: string, names: readonly string[]): number | undefined => {
   try {
-    const survey = surveySmall(path)
+    // What a link points at is somebody else's.
+    if (!lstatSync(path).isDirectory()) return undefined
+    const survey = surveySmall(path, names.length > 0 ? names : readdirSync(path))
     if (survey === undefined) return undefined
     for (const file of survey.files) unlinkSync(file)
     for (const directory of survey.directories.reverse()) rmdirSync(directory)
     return survey.bytes
+  } catch {
+    return undefined
+  }
+}
+
+/** The same, and then deletes the directory itself: `undefined` also if there is still something in it. */
+export const removeSmall = (path: string, names: readonly string[]): number | undefined => {
+  const bytes = emptySmall(path, names)
+  try {
+    if (bytes !== undefined) rmdirSync(path)
+    return bytes
   } catch {
     return undefined
   }

@@ -24,6 +24,9 @@ const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | 
 const readFlags = constants.O_RDONLY | careful
 const fileMode = 0o600
 
+/** The names of so many entries are remembered, so that a directory with no others need not be listed. */
+const fewEntries = 8
+
 /** So many bytes are written at once: handing them to a thread would take longer, and the workers share four of them. */
 const smallWrite = 64 * 1024
 
@@ -39,6 +42,8 @@ export interface WorkspaceSettings {
 interface Created {
   readonly kind: 'created'
   readonly path: string
+  /** The names in it that were asked for. */
+  readonly entries: Set<string>
   readonly quota: Quota | undefined
 }
 
@@ -63,7 +68,8 @@ export class RequestWorkspace {
 
   file(...names: string[]): string {
     const parts = safeParts(names)
-    const { path } = this.#create()
+    const { path, entries } = this.#create()
+    if (entries.size <= fewEntries) entries.add(parts[0] as string)
     return this.#settings.directories.withRoom(() => pathWithParents(path, parts, names))
   }
 
@@ -146,16 +152,17 @@ export class RequestWorkspace {
         const { directories, maxBytes, minFreeBytes } = this.#settings
         const path = directories.create(this.#scope.deadline, minFreeBytes)
         const quota = maxBytes === undefined ? undefined : new Quota(maxBytes)
-        this.#state = { kind: 'created', path, quota }
-        this.#scope.defer('workspace', (ending) => this.#end(path, ending))
-        return this.#state
+        const created: Created = { kind: 'created', path, entries: new Set(), quota }
+        this.#state = created
+        this.#scope.defer('workspace', (ending) => this.#end(created, ending))
+        return created
       }
       default:
         return this.#state satisfies never
     }
   }
 
-  #end(path: string, { outcome, handlerSettled, report }: ReleaseEnding): Promise<void> | undefined {
+  #end({ path, entries }: Created, { outcome, handlerSettled, report }: ReleaseEnding): Promise<void> | undefined {
     this.#state = { kind: 'ended', outcome }
     const { directories, maxBytes, cleanup, keepOnError } = this.#settings
     const { recording } = this.#scope
@@ -176,9 +183,11 @@ export class RequestWorkspace {
       inspected.resolve()
     }
     const inUse = !handlerSettled || outcome === 'timedOut'
-    const removal = directories.remove(path, inUse, maxBytes === undefined && !recording ? undefined : inspect)
-    if (removal === undefined || cleanup === 'await' || directories.hasBacklog) return removal
-    const removed = removal.catch(report)
+    const names = entries.size > fewEntries ? [] : [...entries]
+    const removal = directories.remove(path, inUse, names, maxBytes === undefined && !recording ? undefined : inspect)
+    if (removal === undefined) return undefined
+    if (!removal.isLong || cleanup === 'await' || directories.hasBacklog) return removal.done
+    const removed = removal.done.catch(report)
     // Whoever listens has to be told before the request is over.
     return inspected && Promise.race([inspected.promise, removed])
   }

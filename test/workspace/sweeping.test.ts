@@ -161,7 +161,7 @@ describe('a sweep', () => {
     worker.sweep()
     worker.makeRoom()
     expect(entriesIn(root)).toEqual([basename(path)])
-    worker.remove(path, false)
+    worker.remove(path, false, [])
     expect(entriesIn(root)).toEqual([])
   })
 
