@@ -1,5 +1,6 @@
-import { type Postgres, startPostgres } from '../examples/backend/postgres.ts'
-import type { Competitor } from './database/competitors.ts'
+import { startPostgres } from '../examples/backend/postgres.ts'
+import { hasMariaDb, startMariaDb } from '../test/database/support/mariadb.ts'
+import type { Competitor, Server } from './database/competitors.ts'
 import type { Contestant, Load } from './database/worker.ts'
 import type { Benchmark, Effort, Figure, Goal } from './harness/figure.ts'
 import { type Extent, interleave, type Rounds } from './harness/interleave.ts'
@@ -17,11 +18,11 @@ interface Contest {
   readonly heats: number
 }
 
-const byHand = (name: string, load: Load): Contest => ({
+const byHand = (name: string, load: Load, ours: Competitor, peer: Competitor): Contest => ({
   name,
-  ours: 'database',
-  peer: 'pg.Pool by hand',
-  loads: { database: load, 'pg.Pool by hand': load },
+  ours,
+  peer,
+  loads: { [ours]: load, [peer]: load },
   goal: { relation: 'at most', value: 1.05 },
   heats: 6,
 })
@@ -39,9 +40,12 @@ const perRequest = (name: string, inFlight: number, requests: number, slow: numb
 /** What is done after an answer is done when the next request comes. */
 const paused: Load = { requests: 40, pause: 2 }
 
-const contests: readonly Contest[] = [
-  byHand('sequentially', { inFlight: 1, requests: 500 }),
-  byHand('64 in flight', { inFlight: 64, requests: 1_000 }),
+const sequentially: Load = { inFlight: 1, requests: 500 }
+const manyInFlight: Load = { inFlight: 64, requests: 1_000 }
+
+const onPostgres: readonly Contest[] = [
+  byHand('sequentially', sequentially, 'database', 'pg.Pool by hand'),
+  byHand('64 in flight', manyInFlight, 'database', 'pg.Pool by hand'),
   perRequest('sequentially', 1, 500, 8),
   perRequest('64 in flight', 64, 1_000, 20),
   {
@@ -52,6 +56,11 @@ const contests: readonly Contest[] = [
     goal: { relation: 'at most', value: 1.05 },
     heats: 3,
   },
+]
+
+const onMariaDb: readonly Contest[] = [
+  byHand('sequentially', sequentially, 'database on mysql2', 'mysql2 pool by hand'),
+  byHand('64 in flight', manyInFlight, 'database on mysql2', 'mysql2 pool by hand'),
 ]
 
 /** Until V8 has compiled what a request runs through. */
@@ -81,8 +90,8 @@ const heat = async ({ loads }: Contest, server: Contestant['server']): Promise<R
   }
 }
 
-const measure = async (contest: Contest, postgres: Postgres, effort: Effort): Promise<Figure> => {
-  const { host, port, database, user, password } = postgres
+const measure = async (contest: Contest, server: Server, effort: Effort): Promise<Figure> => {
+  const { host, port, database, user, password } = server
   const { name, ours, peer, goal } = contest
   const heats = effort === 'quick' ? 1 : contest.heats
   const found: Rounds<Competitor>[] = []
@@ -100,17 +109,31 @@ const measure = async (contest: Contest, postgres: Postgres, effort: Effort): Pr
   }
 }
 
+interface RunningServer extends Server {
+  stop(): Promise<void>
+}
+
+const measureOn = async (
+  start: () => Promise<RunningServer>,
+  contests: readonly Contest[],
+  effort: Effort,
+): Promise<Figure[]> => {
+  const server = await start()
+  try {
+    const found: Figure[] = []
+    for (const contest of contests) found.push(await measure(contest, server, effort))
+    return found
+  } finally {
+    await server.stop()
+  }
+}
+
 /** What it costs to lend a client and to take it back, around the shortest query. */
 export const database: Benchmark = {
-  title: 'A request that asks a PostgreSQL on this machine for SELECT 1, through 8 connections',
-  run: async (effort) => {
-    const postgres = await startPostgres()
-    try {
-      const found: Figure[] = []
-      for (const contest of contests) found.push(await measure(contest, postgres, effort))
-      return found
-    } finally {
-      await postgres.stop()
-    }
-  },
+  title: 'A request that asks a database on this machine for SELECT 1, through 8 connections',
+  note: () => (hasMariaDb() ? 'on PostgreSQL and MariaDB' : 'on PostgreSQL: there is no MariaDB here'),
+  run: async (effort) => [
+    ...(await measureOn(startPostgres, onPostgres, effort)),
+    ...(hasMariaDb() ? await measureOn(startMariaDb, onMariaDb, effort) : []),
+  ],
 }

@@ -1,10 +1,18 @@
 import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
 import { database } from 'middy-managed-instances/database'
+import { mysqlPool } from 'middy-managed-instances/database/mysql2'
 import { pgPool } from 'middy-managed-instances/database/pg'
+import mysql from 'mysql2/promise'
 import pg from 'pg'
 
-export type Competitor = 'database' | 'database, reset always' | 'pg.Pool by hand' | 'pg.Client per request'
+export type Competitor =
+  | 'database'
+  | 'database, reset always'
+  | 'pg.Pool by hand'
+  | 'pg.Client per request'
+  | 'database on mysql2'
+  | 'mysql2 pool by hand'
 
 export type Handler = (event: unknown, context: object) => Promise<unknown>
 
@@ -54,6 +62,25 @@ const perRequest = (config: Server): Handler =>
     }
   }) as unknown as Handler
 
+const askMysql = async (connection: mysql.PoolConnection): Promise<unknown> => (await connection.query('SELECT 1'))[0]
+
+const onOursWithMysql = (config: Server): Handler =>
+  middy(managed())
+    .use(database({ db: mysqlPool({ connections, config }) }))
+    .handler(async (_event, { db }) => askMysql(await db.client())) as unknown as Handler
+
+const mysqlByHand = (config: Server): Handler => {
+  const pool = mysql.createPool({ ...config, connectionLimit: connections })
+  return middy(managed()).handler(async () => {
+    const connection = await pool.getConnection()
+    try {
+      return await askMysql(connection)
+    } finally {
+      connection.release()
+    }
+  }) as unknown as Handler
+}
+
 /** Makes a handler whose every request has a client and asks one question. */
 export const makeHandler = (competitor: Competitor, server: Server): Handler => {
   switch (competitor) {
@@ -65,6 +92,10 @@ export const makeHandler = (competitor: Competitor, server: Server): Handler => 
       return byHand(server)
     case 'pg.Client per request':
       return perRequest(server)
+    case 'database on mysql2':
+      return onOursWithMysql(server)
+    case 'mysql2 pool by hand':
+      return mysqlByHand(server)
     default:
       return competitor satisfies never
   }
