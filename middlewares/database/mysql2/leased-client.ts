@@ -45,23 +45,27 @@ export const clientClass = (driver: typeof mysql): ClientClass => {
       this.#connection = connection
     }
 
-    /** Begins what it is given, and remembers it for as long as it may run. */
-    follow(begin: Method, parts: unknown[]): Promise<unknown> {
-      const { isIdle, isRevoked } = this.#connection
-      const begun = this.#begin(begin, parts)
-      // Whoever goes on after the end of its request may not have thought of awaiting either.
-      if (isRevoked) begun.catch(ignore)
-      else if (isIdle) this.#running = [begun]
-      else this.#running.push(begun)
-      return begun
-    }
-
-    #begin(begin: Method, parts: unknown[]): Promise<unknown> {
-      this.#connection.isAwaited = true
-      try {
-        return begin.apply(this, parts) as Promise<unknown>
-      } finally {
-        this.#connection.isAwaited = false
+    static {
+      const inherited = methodsOf(Base)
+      for (const name of asynchronous) {
+        const begin = inherited[name] as (...parts: unknown[]) => Promise<unknown>
+        // In one function, since mysql2 takes the stack of every query.
+        methodsOf(Client)[name] = function (this: Client, ...parts) {
+          const connection = this.#connection
+          const { isIdle, isRevoked } = connection
+          let begun: Promise<unknown>
+          connection.isAwaited = true
+          try {
+            begun = begin.apply(this, parts)
+          } finally {
+            connection.isAwaited = false
+          }
+          // Whoever goes on after the end of its request may not have thought of awaiting either.
+          if (isRevoked) begun.catch(ignore)
+          else if (isIdle) this.#running = [begun]
+          else this.#running.push(begun)
+          return begun
+        }
       }
     }
 
@@ -69,14 +73,7 @@ export const clientClass = (driver: typeof mysql): ClientClass => {
       for (const begun of this.#running) begun.catch(ignore)
     }
   }
-  const inherited = methodsOf(Base)
   const own = methodsOf(Client)
-  for (const name of asynchronous) {
-    const begin = inherited[name] as Method
-    own[name] = function (this: Client, ...parts) {
-      return this.follow(begin, parts)
-    }
-  }
   for (const name of synchronous)
     own[name] = function (this: Client, ...parts) {
       return (this.connection as unknown as Methods)[name]?.(...parts)
