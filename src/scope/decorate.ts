@@ -1,8 +1,9 @@
 import { executionModeStandard } from '@middy/core/Standard'
 import { exposeSignal } from './context-signal.ts'
 import { enter, storage } from './current.ts'
+import type { EarlyTimeout } from './handler-run.ts'
 import type { ReleasePolicy } from './release-stack.ts'
-import { type EarlyTimeout, type RequestLike, RequestScope } from './request-scope.ts'
+import { type RequestLike, RequestScope } from './request-scope.ts'
 import { findResponseStream, guardResponseStream } from './response-stream.ts'
 import { isThenable } from './thenable.ts'
 

@@ -1,3 +1,9 @@
+/** What Middy has instead of an answer shortly before the deadline. */
+export interface EarlyTimeout {
+  readonly timeoutEarlyInMillis: number
+  timeoutEarlyResponse(): unknown
+}
+
 /** The run of a request's handler: whether it has begun, the promise of its end, and whether it failed. */
 export class HandlerRun {
   #state: 'pending' | 'running' | 'settled' = 'pending'
@@ -21,7 +27,7 @@ export class HandlerRun {
     return this.#settled.promise
   }
 
-  /** Runs the handler. What is synchronous stays so; of a promise the caller tells when it has settled. */
+  /** Runs the handler. What is synchronous stays so; a promise has to be followed, or the caller tells when it has settled. */
   start(handler: () => unknown): unknown {
     this.#state = 'running'
     try {
@@ -32,6 +38,14 @@ export class HandlerRun {
       this.fail()
       throw error
     }
+  }
+
+  /** Notes when what the handler has promised settles. */
+  follow(result: Promise<unknown>): void {
+    result.then(
+      () => this.settle(),
+      () => this.fail(),
+    )
   }
 
   settle(): void {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers'
 import { RequestEndedError } from '../errors.ts'
 import { ContextKeys } from './context-keys.ts'
 import { Fork } from './fork.ts'
-import { HandlerRun } from './handler-run.ts'
+import { type EarlyTimeout, HandlerRun } from './handler-run.ts'
 import { type Metric, type MetricListener, tellOf } from './metric.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import { remainingTime, type TimedContext } from './remaining-time.ts'
@@ -13,12 +13,6 @@ import { Watch, type Watched } from './watch.ts'
 export interface RequestLike {
   readonly context: unknown
   readonly error?: unknown
-}
-
-/** What Middy has instead of an answer shortly before the deadline. */
-export interface EarlyTimeout {
-  readonly timeoutEarlyInMillis: number
-  timeoutEarlyResponse(): unknown
 }
 
 /** The open scopes of this worker. */
@@ -183,10 +177,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
     // Called as Middy calls it: unbound.
     const getRemainingTimeInMillis = this.#getRemainingTimeInMillis
     if (early !== undefined && getRemainingTimeInMillis) return this.#race(result, early, getRemainingTimeInMillis)
-    result.then(
-      () => this.#handler.settle(),
-      () => this.#handler.fail(),
-    )
+    this.#handler.follow(result)
     return result
   }
 

@@ -1,9 +1,11 @@
-import { existsSync, truncateSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 
 // Deletions in the background wait at this gate.
 let gate: Promise<void> | undefined
+/** By a thread. */
+let directoriesRemoved = 0
 const actual = { ...(await import('node:fs/promises')) }
 const mocked = {
   ...actual,
@@ -11,11 +13,15 @@ const mocked = {
     await gate
     return actual.rm(...args)
   },
+  rmdir: async (...args: Parameters<typeof actual.rmdir>) => {
+    directoriesRemoved += 1
+    return actual.rmdir(...args)
+  },
 }
 jest.unstable_mockModule('node:fs/promises', () => ({ ...mocked, default: mocked }))
 
 const { entriesIn, failureOf, ownRoot, request } = await import('./fixtures/requests.ts')
-const { expectNoLeaks } = await import('middy-managed-instances/testing')
+const { barrier, expectNoLeaks } = await import('middy-managed-instances/testing')
 
 type Workspace = Parameters<Parameters<typeof request>[1]>[0]
 
@@ -27,6 +33,7 @@ const closeGate = (): (() => void) => {
 
 afterEach(() => {
   gate = undefined
+  directoriesRemoved = 0
 })
 
 const fill = (files: number) => (workspace: Workspace) => {
@@ -47,6 +54,41 @@ describe.each([
     await request({ root, cleanup }, work)
     expect(entriesIn(root)).toEqual([])
     open()
+  })
+})
+
+describe.each([
+  [1, 'the worker itself'],
+  [9, 'a thread'],
+])('with %i workspaces at once, each deleted by %s', (count, remover) => {
+  const requests = (root: string, work: (workspace: Workspace) => unknown): Promise<string[]> => {
+    const together = barrier(count)
+    const one = (): Promise<string> =>
+      request({ root }, async (workspace) => {
+        await work(workspace)
+        await together()
+        return workspace.path
+      })
+    return Promise.all(Array.from({ length: count }, one))
+  }
+
+  test.each<[string, (workspace: Workspace) => unknown]>([
+    ['its entries, asked for more than once', (workspace) => [fill(3)(workspace), fill(3)(workspace)]],
+    ['entries that were asked for and never made', (workspace) => workspace.file('never', 'made')],
+    [
+      'entries that nobody asked for by name',
+      (workspace) => {
+        fill(1)(workspace)
+        writeFileSync(join(workspace.path, 'unknown'), 'x')
+        mkdirSync(join(workspace.path, 'made/deep'), { recursive: true })
+      },
+    ],
+  ])('one is gone when the answer comes, with %s', async (_, work) => {
+    const root = ownRoot()
+    const paths = await requests(root, work)
+    expect(new Set(paths).size).toBe(count)
+    expect(entriesIn(root)).toEqual([])
+    expect(directoriesRemoved > 0).toBe(remover === 'a thread')
   })
 })
 
