@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 
 // Deletions in the background wait at this gate.
@@ -15,6 +16,8 @@ const mocked = {
   },
   rmdir: async (...args: Parameters<typeof actual.rmdir>) => {
     directoriesRemoved += 1
+    // Whoever does not wait for it is done before.
+    await nextTurn()
     return actual.rmdir(...args)
   },
 }
@@ -64,7 +67,7 @@ describe.each([
   const requests = (root: string, work: (workspace: Workspace) => unknown): Promise<string[]> => {
     const together = barrier(count)
     const one = (): Promise<string> =>
-      request({ root }, async (workspace) => {
+      request({ root, cleanup: 'background' }, async (workspace) => {
         await work(workspace)
         await together()
         return workspace.path
