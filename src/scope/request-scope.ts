@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers'
 import { RequestEndedError } from '../errors.ts'
 import { ContextKeys } from './context-keys.ts'
 import { Fork } from './fork.ts'
-import { type EarlyTimeout, HandlerRun } from './handler-run.ts'
+import { type EarlyTimeout, HandlerRace, HandlerRun } from './handler-run.ts'
 import { type Metric, type MetricListener, tellOf } from './metric.ts'
 import { type ReleaseOwner, type ReleasePolicy, ReleaseStack } from './release-stack.ts'
 import { remainingTime, type TimedContext } from './remaining-time.ts'
@@ -38,8 +38,8 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   #wrappers: HandlerWrapper[] | undefined
   #listeners: MetricListener[] | undefined
   #deadline: number | undefined
-  /** Answers in place of a handler that is racing against the early timeout. */
-  #timeOut: (() => void) | undefined
+  /** The handler's, while it is running against the early timeout. */
+  #race: HandlerRace | undefined
   /** Whether it is known when the request expires. */
   #expires = false
   #outcome: Outcome | undefined
@@ -176,7 +176,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
     if (!(result instanceof Promise)) return result
     // Called as Middy calls it: unbound.
     const getRemainingTimeInMillis = this.#getRemainingTimeInMillis
-    if (early !== undefined && getRemainingTimeInMillis) return this.#race(result, early, getRemainingTimeInMillis)
+    if (early !== undefined && getRemainingTimeInMillis) return this.#startRace(result, early, getRemainingTimeInMillis)
     this.#handler.follow(result)
     return result
   }
@@ -190,9 +190,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
 
   /** Reads the time that is left once, and only of a request that is still open at the next tick. */
   look(): number {
-    const timeOut = this.#timeOut
-    this.#endRace()
-    timeOut?.()
+    if (this.#race !== undefined) this.#timeOut(this.#race)
     const remaining = this.#expires ? 0 : this.remaining()
     this.#expires = true
     if (remaining > 0) return remaining
@@ -224,37 +222,38 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   }
 
   /** What the handler's promise comes to, or what is answered instead if that takes too long. */
-  #race(result: Promise<unknown>, early: EarlyTimeout, getRemainingTimeInMillis: () => number): Promise<unknown> {
-    // With functions made here for it, `new Promise` takes several times as long where async hooks are at work.
-    const { promise, resolve, reject } = Promise.withResolvers()
+  #startRace(
+    result: Promise<unknown>,
+    early: EarlyTimeout,
+    getRemainingTimeInMillis: () => number,
+  ): Promise<unknown> {
+    const race = new HandlerRace(early)
     result.then(
       (value) => {
         this.#handler.settle()
         this.#endRace()
-        resolve(value)
+        race.resolve(value)
       },
       (error) => {
         this.#handler.fail()
         this.#endRace()
-        reject(error)
+        race.reject(error)
       },
     )
-    const delay = getRemainingTimeInMillis() - early.timeoutEarlyInMillis
-    this.#timeOut = () => {
-      this.#interrupt('timedOut')
-      try {
-        resolve(early.timeoutEarlyResponse())
-      } catch (error) {
-        reject(error)
-      }
-    }
-    openScopes.hold(this, delay)
-    return promise
+    this.#race = race
+    openScopes.hold(this, getRemainingTimeInMillis() - early.timeoutEarlyInMillis)
+    return race.promise
+  }
+
+  #timeOut(race: HandlerRace): void {
+    this.#endRace()
+    this.#interrupt('timedOut')
+    race.timeOut()
   }
 
   #endRace(): void {
-    if (this.#timeOut === undefined) return
-    this.#timeOut = undefined
+    if (this.#race === undefined) return
+    this.#race = undefined
     this.#expires = false
     openScopes.letGo(this)
   }

@@ -38,7 +38,8 @@ export const clientClass = (driver: typeof mysql): ClientClass => {
   const Base = driver.PoolConnection as unknown as PromiseClient
   class Client extends Base implements LeasedClient {
     readonly #connection: LeasedConnection
-    #running: Promise<unknown>[] = []
+    #running: Promise<unknown> | undefined
+    #othersRunning: Promise<unknown>[] | undefined
 
     constructor(connection: LeasedConnection) {
       super(connection, Promise)
@@ -62,15 +63,21 @@ export const clientClass = (driver: typeof mysql): ClientClass => {
           }
           // Whoever goes on after the end of its request may not have thought of awaiting either.
           if (isRevoked) begun.catch(ignore)
-          else if (isIdle) this.#running = [begun]
-          else this.#running.push(begun)
+          else if (isIdle) {
+            this.#running = begun
+            this.#othersRunning = undefined
+          } else {
+            this.#othersRunning ??= []
+            this.#othersRunning.push(begun)
+          }
           return begun
         }
       }
     }
 
     silence(): void {
-      for (const begun of this.#running) begun.catch(ignore)
+      this.#running?.catch(ignore)
+      for (const begun of this.#othersRunning ?? []) begun.catch(ignore)
     }
   }
   const own = methodsOf(Client)
