@@ -25,6 +25,12 @@ export interface Lease<out L> {
   end(ending: Ending | undefined): Promise<void> | undefined
 }
 
+/** Who waits for a lease: called once, with the lease or with why there is none. */
+export interface LeaseTaker<in L> {
+  take(lease: Lease<L>): void
+  refuse(error: unknown): void
+}
+
 /** How many environments to count with. */
 export interface DescribeOptions {
   /** How many execution environments there may be at once. @defaultValue 1 */
@@ -67,6 +73,11 @@ export interface Database<out L, out P = unknown> {
    * goes back by itself. A failed attempt is not remembered.
    */
   acquire(request: LeaseRequest): Promise<Lease<L>>
+  /**
+   * The same without a promise, which a request under load would wait for a turn longer. `database()` calls it if it is
+   * there, and `acquire()` if not.
+   */
+  lend?(request: LeaseRequest, taker: LeaseTaker<L>): void
   /** Says in one line how many connections there may be: workers, connections of each, and environments. */
   describe(options?: DescribeOptions): Promise<string>
   /** Closes everything, at the latest at the deadline, also while clients are lent. A second call does nothing. */

@@ -5,6 +5,7 @@ export {
   type Lease,
   LeaseReleasedError,
   type LeaseRequest,
+  type LeaseTaker,
 } from '../../src/database-adapter.ts'
 export type { Credential, Credentials, Login } from './credentials.ts'
 export { type DatabaseOptions, type Db, database } from './database.ts'

@@ -1,4 +1,4 @@
-import type { Database, Lease, LeaseRequest } from '../../src/database-adapter.ts'
+import type { Database, Lease, LeaseRequest, LeaseTaker } from '../../src/database-adapter.ts'
 import { LeaseReleasedError } from '../../src/database-adapter.ts'
 import { RequestEndedError } from '../../src/errors.ts'
 import type { ReleaseOwner } from '../../src/scope/release-stack.ts'
@@ -10,16 +10,19 @@ type RequestScope = Scope & ReleaseOwner
 const ignore = (): void => {}
 
 /** One client of a request, from when it is asked for until it goes back. */
-class RequestLease<L> implements LeaseRequest {
+class RequestLease<L> implements LeaseRequest, LeaseTaker<L> {
   readonly #owner: RequestDatabase<L, unknown>
   readonly #scope: RequestScope
+  readonly #client = Promise.withResolvers<L>()
+  readonly #asked: number | undefined
   #lease: Lease<L> | undefined
-  #release: (() => Promise<void>) | undefined
+  #release: (() => Promise<void> | undefined) | undefined
   #givenBack = false
 
   constructor(owner: RequestDatabase<L, unknown>, scope: RequestScope) {
     this.#owner = owner
     this.#scope = scope
+    this.#asked = scope.recording ? performance.now() : undefined
   }
 
   get signal(): AbortSignal {
@@ -30,25 +33,53 @@ class RequestLease<L> implements LeaseRequest {
     return this.#scope.deadline - this.#scope.policy.reserve
   }
 
-  get client(): L | undefined {
-    return this.#lease?.client
+  get client(): Promise<L> {
+    return this.#client.promise
+  }
+
+  isOf(client: L): boolean {
+    return this.#lease !== undefined && this.#lease.client === client
   }
 
   /** Holds the lease until the request ends; on a request that has ended it goes back at once. */
-  hold(lease: Lease<L>): L {
+  take(lease: Lease<L>): void {
+    this.#record(1)
     this.#lease = lease
-    this.#release = this.#scope.defer('database client', (ending) => this.#end(ending))
-    return lease.client
+    try {
+      this.#release = this.#scope.hold('database client', (ending) => this.#end(ending))
+      this.#client.resolve(lease.client)
+    } catch (error) {
+      this.#reject(error)
+    }
   }
 
-  giveBack(): Promise<void> {
+  refuse(error: unknown): void {
+    this.#record(0)
+    this.#owner.forget(this)
+    this.#reject(error)
+  }
+
+  async giveBack(): Promise<void> {
     this.#givenBack = true
     this.#owner.forget(this)
-    return this.#release?.() ?? Promise.resolve()
+    await this.#release?.()
   }
 
   #end(ending: ReleaseEnding): Promise<void> | undefined {
     return this.#lease?.end(this.#givenBack ? undefined : ending)
+  }
+
+  #reject(error: unknown): void {
+    // Who asked may have ended without waiting for it.
+    if (this.#scope.signal.aborted || this.#scope.outcome !== undefined) this.client.catch(ignore)
+    this.#client.reject(error)
+  }
+
+  /** Records a wait that is over, if anybody listened when it began. */
+  #record(leases: 0 | 1): void {
+    if (this.#asked === undefined) return
+    this.#scope.record({ name: 'LeaseWait', unit: 'Milliseconds', value: performance.now() - this.#asked })
+    this.#scope.record({ name: 'Leases', unit: 'Count', value: leases })
   }
 }
 
@@ -57,7 +88,6 @@ export class RequestDatabase<L, P> implements Db<L, P> {
   readonly #scope: RequestScope
   readonly #database: Database<L, P>
   #first: RequestLease<L> | undefined
-  #client: Promise<L> | undefined
   #others: RequestLease<L>[] | undefined
 
   constructor(scope: Scope, database: Database<L, P>) {
@@ -71,11 +101,9 @@ export class RequestDatabase<L, P> implements Db<L, P> {
 
   client(): Promise<L> {
     if (this.#scope.outcome !== undefined) return this.#refuse(this.#scope.outcome)
-    if (this.#client === undefined) {
-      this.#first = new RequestLease(this, this.#scope)
-      this.#client = this.#take(this.#first)
-    }
-    return this.#client
+    if (this.#first !== undefined) return this.#first.client
+    this.#first = new RequestLease(this, this.#scope)
+    return this.#ask(this.#first)
   }
 
   acquire(): Promise<L> {
@@ -83,47 +111,30 @@ export class RequestDatabase<L, P> implements Db<L, P> {
     const lease = new RequestLease<L>(this, this.#scope)
     this.#others ??= []
     this.#others.push(lease)
-    return this.#take(lease)
+    return this.#ask(lease)
   }
 
   async release(client: L): Promise<void> {
-    const lease = [this.#first, ...(this.#others ?? [])].find((candidate) => candidate?.client === client)
+    const lease = [this.#first, ...(this.#others ?? [])].find((candidate) => candidate?.isOf(client))
     if (lease === undefined) throw new LeaseReleasedError(this.#database.name, 'release()')
     await lease.giveBack()
   }
 
   /** No longer counts a lease as this request's: it went back, or never came. */
   forget(lease: RequestLease<L>): void {
-    if (lease === this.#first) {
-      this.#first = undefined
-      this.#client = undefined
-    } else this.#others = this.#others?.filter((candidate) => candidate !== lease)
+    if (lease === this.#first) this.#first = undefined
+    else this.#others = this.#others?.filter((candidate) => candidate !== lease)
   }
 
-  #take(lease: RequestLease<L>): Promise<L> {
-    const asked = this.#scope.recording ? performance.now() : undefined
-    const client = this.#database.acquire(lease).then(
-      (taken) => {
-        this.#record(asked, 1)
-        // Who asked may have ended without waiting for it.
-        if (this.#scope.outcome !== undefined) client.catch(ignore)
-        return lease.hold(taken)
-      },
-      (error) => {
-        this.#record(asked, 0)
-        if (this.#scope.signal.aborted || this.#scope.outcome !== undefined) client.catch(ignore)
-        this.forget(lease)
-        throw error
-      },
-    )
-    return client
-  }
-
-  /** Records a wait that is over, if anybody listened when it began. */
-  #record(asked: number | undefined, leases: 0 | 1): void {
-    if (asked === undefined) return
-    this.#scope.record({ name: 'LeaseWait', unit: 'Milliseconds', value: performance.now() - asked })
-    this.#scope.record({ name: 'Leases', unit: 'Count', value: leases })
+  /** Asks for what it shall hold, which may be there, or refused, at once. */
+  #ask(lease: RequestLease<L>): Promise<L> {
+    if (this.#database.lend !== undefined) this.#database.lend(lease, lease)
+    else
+      this.#database.acquire(lease).then(
+        (lent) => lease.take(lent),
+        (error) => lease.refuse(error),
+      )
+    return lease.client
   }
 
   #refuse(outcome: Outcome): Promise<never> {

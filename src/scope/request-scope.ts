@@ -222,11 +222,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   }
 
   /** What the handler's promise comes to, or what is answered instead if that takes too long. */
-  #startRace(
-    result: Promise<unknown>,
-    early: EarlyTimeout,
-    getRemainingTimeInMillis: () => number,
-  ): Promise<unknown> {
+  #startRace(result: Promise<unknown>, early: EarlyTimeout, getRemainingTimeInMillis: () => number): Promise<unknown> {
     const race = new HandlerRace(early)
     result.then(
       (value) => {

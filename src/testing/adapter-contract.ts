@@ -127,6 +127,19 @@ export const adapterContract = <L>(adapter: AdapterUnderTest<L>): ContractRule[]
     await rejects(db.acquire(requestOf(AbortSignal.abort(reason))), isThe(reason))
   })
 
+  rule('calls back with the same, where it has lend()', async (db) => {
+    const lend = (signal?: AbortSignal): Promise<Lease<L>> =>
+      new Promise((take, refuse) => db.lend?.(requestOf(signal), { take, refuse }))
+    if (db.lend === undefined) return
+    const lease = await lend()
+    await use(lease.client)
+    await lease.end(ended)
+    const reason = new Error('aborted before')
+    await rejects(lend(AbortSignal.abort(reason)), isThe(reason))
+    await db.close()
+    await rejects(lend(), hasCode('DATABASE_CLOSED'))
+  })
+
   rule('closes within its deadline while a client is lent, and lends no more', async (db) => {
     await lend(db)
     await within(1_500, db.close({ deadline: Date.now() + 200 }), 'close()')

@@ -42,9 +42,9 @@ describe('requests that wait for a connection', () => {
     const order: string[] = []
     const handler = handlerOf(db, async (db, event: number) => {
       const client = await db.client()
-      order.push(`${event}`)
       if (event === 0) void (await db.pool).query('SELECT 1').then(() => order.push('pool'))
       await client.query('SELECT 1')
+      order.push(`${event}`)
     })
     await invokeConcurrently(handler, [0, 1, 2])
     expect(order).toEqual(['0', 'pool', '1', '2'])

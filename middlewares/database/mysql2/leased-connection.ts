@@ -6,7 +6,7 @@ import { inContext } from '../pool/in-context.ts'
 import { QuietEmitter } from '../pool/quiet-emitter.ts'
 import type { MysqlConnection } from './connection.ts'
 import type { Callback, Command, CoreConfig, PreparedStatement } from './internals.ts'
-import type { ClientClass, LeasedClient } from './leased-client.ts'
+import type { ClientClass, Executor } from './leased-client.ts'
 import { LeasedStatement } from './leased-statement.ts'
 
 type CreateQuery = (query: unknown, values: unknown, callback: undefined, config: CoreConfig) => Command
@@ -20,15 +20,17 @@ const ignore = (): void => {}
  */
 export class LeasedConnection extends QuietEmitter {
   readonly config: Readonly<CoreConfig>
-  /** Set while a promise is begun, which goes on in the context of whoever awaits it. */
-  isAwaited = false
+  readonly client: mysql.PoolConnection
   readonly #name: string
   readonly #borrower: Borrower
   readonly #createQuery: CreateQuery
-  readonly #client: LeasedClient
   /** Until it is revoked. */
   #connection: MysqlConnection | undefined
   #ending: Ending | undefined
+  /** While a promise is begun, which goes on in the context of whoever awaits it. */
+  #isAwaited = false
+  #running: Promise<unknown> | undefined
+  #othersRunning: Promise<unknown>[] | undefined
   /** What is read by events, which mysql2 leaves unanswered when a connection is lost. */
   #read: Set<Command> | undefined
 
@@ -39,20 +41,25 @@ export class LeasedConnection extends QuietEmitter {
     this.#connection = connection
     this.config = connection.sharedConfig
     this.#createQuery = (connection.core.constructor as unknown as { createQuery: CreateQuery }).createQuery
-    this.#client = new Client(this)
+    this.client = new Client(this)
   }
 
-  get client(): mysql.PoolConnection {
-    return this.#client as unknown as mysql.PoolConnection
-  }
-
-  get isRevoked(): boolean {
-    return this.#connection === undefined
-  }
-
-  /** Whether nothing runs on it. */
-  get isIdle(): boolean {
-    return this.#connection?.state !== 'busy'
+  /** Begins what the request awaits. */
+  begin(executor: Executor): Promise<unknown> {
+    const isIdle = this.#isIdle
+    this.#isAwaited = true
+    const begun = new Promise(executor)
+    this.#isAwaited = false
+    // Whoever goes on after the end of its request may not have thought of awaiting either.
+    if (this.#connection === undefined) begun.catch(ignore)
+    else if (isIdle) {
+      this.#running = begun
+      this.#othersRunning = undefined
+    } else {
+      this.#othersRunning ??= []
+      this.#othersRunning.push(begun)
+    }
+    return begun
   }
 
   query(...parts: [unknown, unknown?, unknown?]): unknown {
@@ -193,12 +200,13 @@ export class LeasedConnection extends QuietEmitter {
 
   /** What is running is cancelled, and nobody may be left to hear of it. */
   silence(): void {
-    this.#client.silence()
+    this.#running?.catch(ignore)
+    for (const begun of this.#othersRunning ?? []) begun.catch(ignore)
     for (const query of this.#read ?? []) query.on('error', ignore)
   }
 
   revoke(ending: Ending | undefined): void {
-    if (!this.isIdle) this.silence()
+    if (!this.#isIdle) this.silence()
     this.#ending = ending
     this.#connection = undefined
     this.#read = undefined
@@ -211,8 +219,13 @@ export class LeasedConnection extends QuietEmitter {
     return this.#follow(connection.query(method, query, this.#bind(values), this.#bind(callback)), parts)
   }
 
+  /** Whether nothing runs on it. */
+  get #isIdle(): boolean {
+    return this.#connection?.state !== 'busy'
+  }
+
   #bind<T>(part: T): T {
-    return this.isAwaited ? part : inContext(part)
+    return this.#isAwaited ? part : inContext(part)
   }
 
   #follow(query: Command, parts: unknown[]): Command {

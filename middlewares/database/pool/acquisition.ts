@@ -1,4 +1,4 @@
-import type { LeaseRequest } from '../../../src/database-adapter.ts'
+import type { LeaseRequest, LeaseTaker } from '../../../src/database-adapter.ts'
 import { tickInterval, type Watch, type Watched } from '../../../src/scope/watch.ts'
 import { Attempts } from './attempts.ts'
 import type { PoolConnection, PoolDriver } from './driver.ts'
@@ -26,8 +26,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
   readonly #settings: AcquisitionSettings<P, L, M>
   readonly #request: LeaseRequest
   readonly #acquired: Acquired | undefined
-  readonly #resolve: (lease: PooledLease<L, M>) => void
-  readonly #reject: (reason: unknown) => void
+  readonly #taker: LeaseTaker<M>
   #state: 'waiting' | 'seen' | 'followed' | 'ended' = 'waiting'
   #patience = 0
   #attempts: Attempts | undefined
@@ -36,14 +35,12 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
     settings: AcquisitionSettings<P, L, M>,
     request: LeaseRequest,
     acquired: Acquired | undefined,
-    resolve: (lease: PooledLease<L, M>) => void,
-    reject: (reason: unknown) => void,
+    taker: LeaseTaker<M>,
   ) {
     this.#settings = settings
     this.#request = request
     this.#acquired = acquired
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#taker = taker
     settings.waiting.add(this)
     settings.turns.ask(this)
   }
@@ -82,7 +79,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
   fail(reason: unknown): void {
     if (!this.#end()) return
     this.#settings.turns.leave(this)
-    this.#reject(reason)
+    this.#taker.refuse(reason)
   }
 
   take(connection: PoolConnection<L>): void {
@@ -91,11 +88,14 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
       turns.takeBack(connection, 'keep')
       return
     }
+    let lease: PooledLease<L, M>
     try {
-      this.#resolve(new PooledLease(leases, this.#request, connection, this.#acquired))
+      lease = new PooledLease(leases, this.#request, connection, this.#acquired)
     } catch (error) {
-      this.#reject(error)
+      this.#taker.refuse(error)
+      return
     }
+    this.#taker.take(lease)
   }
 
   refuse(error: unknown): void {

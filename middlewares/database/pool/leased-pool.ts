@@ -1,4 +1,11 @@
-import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
+import type {
+  CloseOptions,
+  Database,
+  DescribeOptions,
+  Lease,
+  LeaseRequest,
+  LeaseTaker,
+} from '../../../src/database-adapter.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { Watch } from '../../../src/scope/watch.ts'
 import { describeBudget } from '../budget.ts'
@@ -53,9 +60,17 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   }
 
   acquire(request: LeaseRequest): Promise<Lease<M>> {
-    const acquired = this.#settings.stacks ? stackOf(this.acquire) : undefined
-    if (this.#state.kind === 'open') return this.#acquireFrom(this.#state.opened, request, acquired)
-    return this.#open().then((opened) => this.#acquireFrom(opened, request, acquired))
+    return new Promise((resolve, reject) => this.lend(request, { take: resolve, refuse: reject }))
+  }
+
+  lend(request: LeaseRequest, taker: LeaseTaker<M>): void {
+    const acquired = this.#settings.stacks ? stackOf(this.lend) : undefined
+    if (this.#state.kind === 'open') this.#lendFrom(this.#state.opened, request, taker, acquired)
+    else
+      this.#open().then(
+        (opened) => this.#lendFrom(opened, request, taker, acquired),
+        (error) => taker.refuse(error),
+      )
   }
 
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
@@ -70,15 +85,14 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     return this.#state.closed
   }
 
-  #acquireFrom(
+  #lendFrom(
     { acquisitions }: Opened<P, L, M>,
     request: LeaseRequest,
+    taker: LeaseTaker<M>,
     acquired: Acquired | undefined,
-  ): Promise<Lease<M>> {
-    return new Promise((resolve, reject) => {
-      if (request.signal.aborted) reject(request.signal.reason)
-      else new Acquisition(acquisitions, request, acquired, resolve, reject)
-    })
+  ): void {
+    if (request.signal.aborted) taker.refuse(request.signal.reason)
+    else new Acquisition(acquisitions, request, acquired, taker)
   }
 
   async #open(): Promise<Opened<P, L, M>> {
