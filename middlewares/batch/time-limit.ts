@@ -1,6 +1,7 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { longestTimer } from '../../src/options.ts'
 import type { Scope } from '../../src/scope/scope.ts'
+import { whenAborted } from '../../src/when-aborted.ts'
 import { BatchTimeoutError } from './errors.ts'
 
 /**
@@ -14,6 +15,7 @@ export class TimeLimit {
   readonly #kept: number
   readonly #end: number
   #timer: NodeJS.Timeout | undefined
+  #unfollow: (() => void) | undefined
 
   /** @param reserve - milliseconds to keep; of a request that has less than twice as many left, half of them. */
   constructor({ signal, deadline }: Scope, reserve: number) {
@@ -21,8 +23,8 @@ export class TimeLimit {
     this.#kept = Math.min(reserve, remaining / 2)
     this.#end = deadline - this.#kept
     this.#request = signal
-    if (signal.aborted) this.handleEvent()
-    else signal.addEventListener('abort', this)
+    if (signal.aborted) this.#abort()
+    else this.#unfollow = whenAborted(signal, () => this.#abort())
     const left = remaining - this.#kept
     if (left <= longestTimer) this.#timer = setTimeout(() => this.#stop(), left)
   }
@@ -45,11 +47,11 @@ export class TimeLimit {
 
   clear(): void {
     clearTimeout(this.#timer)
-    this.#request.removeEventListener('abort', this)
+    this.#unfollow?.()
   }
 
   /** The request's signal has aborted. */
-  handleEvent(): void {
+  #abort(): void {
     this.#controller.abort(this.#request.reason)
     this.#over.resolve()
   }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers'
 import { RequestEndedError } from '../errors.ts'
+import { whenAborted } from '../when-aborted.ts'
 import { ContextKeys } from './context-keys.ts'
 import { Fork } from './fork.ts'
 import { type EarlyTimeout, HandlerRace, HandlerRun } from './handler-run.ts'
@@ -33,6 +34,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   onExpire: (() => void) | undefined
   readonly #controller = new AbortController()
   readonly #parent: RequestScope | undefined
+  readonly #unfollowParent: (() => void) | undefined
   #releases: ReleaseStack | undefined
   #keys: ContextKeys | undefined
   #wrappers: HandlerWrapper[] | undefined
@@ -52,7 +54,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   constructor(policy: ReleasePolicy, parent: RequestScope | undefined) {
     this.policy = policy
     this.#parent = parent
-    if (parent !== undefined) this.follow(parent.signal)
+    if (parent !== undefined) this.#unfollowParent = this.follow(parent.signal)
     openScopes.add(this)
   }
 
@@ -134,13 +136,10 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
   }
 
   /** Aborts when `signal` does. */
-  follow(signal: AbortSignal): void {
-    if (signal.aborted) this.#abort(signal)
-    else signal.addEventListener('abort', this)
-  }
-
-  handleEvent(event: Event): void {
-    this.#abort(event.target as AbortSignal)
+  follow(signal: AbortSignal): (() => void) | undefined {
+    if (!signal.aborted) return whenAborted(signal, () => this.#abort(signal))
+    this.#abort(signal)
+    return undefined
   }
 
   /** Tells the handler to stop; the scope stays open until it does, or until the deadline. */
@@ -213,7 +212,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
     this.#endRace()
     openScopes.remove(this)
     this.#outcome = outcome
-    this.#parent?.signal.removeEventListener('abort', this)
+    this.#unfollowParent?.()
     if (handlerSettled) {
       this.#keys?.restore(this.request?.context as object, () => openScopes.all().flatMap((scope) => scope.#keys ?? []))
       this.#handler.settle()

@@ -40,11 +40,13 @@ export const guardResponseStream = (scope: RequestScope, stream: ResponseStream)
   stream.once('close', () => {
     if (!stream.writableFinished && !scope.bodyFailed) scope.interrupt('disconnected')
   })
-  scope.onExpire = () => {
+  // A function that is written where it is assigned to a property, V8 puts into old space, with the whole request.
+  const expire = (): void => {
     if (stream.writableFinished) return
     breakOff()
     brokenOff.reject(new RequestEndedError('response stream', 'timedOut'))
   }
+  scope.onExpire = expire
   return brokenOff.promise
 }
 

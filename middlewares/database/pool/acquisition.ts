@@ -1,5 +1,6 @@
 import type { LeaseRequest, LeaseTaker } from '../../../src/database-adapter.ts'
 import { tickInterval, type Watch, type Watched } from '../../../src/scope/watch.ts'
+import { whenAborted } from '../../../src/when-aborted.ts'
 import { Attempts } from './attempts.ts'
 import type { PoolConnection, PoolDriver } from './driver.ts'
 import { type Acquired, type LeaseSettings, PooledLease } from './pooled-lease.ts'
@@ -28,6 +29,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
   readonly #acquired: Acquired | undefined
   readonly #taker: LeaseTaker<M>
   #state: 'waiting' | 'seen' | 'followed' | 'ended' = 'waiting'
+  #unfollow: (() => void) | undefined
   #patience = 0
   #attempts: Attempts | undefined
 
@@ -57,7 +59,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
       case 'seen':
         if (signal.aborted || this.#patience <= tickInterval) break
         this.#state = 'followed'
-        signal.addEventListener('abort', this)
+        this.#unfollow = whenAborted(signal, () => this.fail(signal.reason))
         return this.#patience - tickInterval
       case 'followed':
         break
@@ -69,10 +71,6 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
     if (signal.aborted) this.fail(signal.reason)
     else this.fail(this.#attempts?.error ?? this.#settings.busy(this.#patience))
     return Number.POSITIVE_INFINITY
-  }
-
-  handleEvent(): void {
-    this.fail(this.#request.signal.reason)
   }
 
   /** Ends the wait. A connection that comes later goes back by itself. */
@@ -109,7 +107,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
   /** Whether it has not ended before. */
   #end(): boolean {
     if (this.#state === 'ended') return false
-    if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
+    this.#unfollow?.()
     this.#state = 'ended'
     this.#settings.waiting.remove(this)
     this.#attempts?.stop()

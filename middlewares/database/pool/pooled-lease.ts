@@ -4,6 +4,7 @@ import type { Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { runInBackground } from '../../../src/scope/background.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { tickInterval, type Watch, type Watched } from '../../../src/scope/watch.ts'
+import { whenAborted } from '../../../src/when-aborted.ts'
 import type { PoolConnection } from './driver.ts'
 import type { Leak } from './leak.ts'
 import { type Reset, restore } from './restore.ts'
@@ -38,7 +39,8 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
   readonly #request: LeaseRequest
   readonly #connection: PoolConnection<L>
   readonly #acquired: Acquired | undefined
-  #state: 'lent' | 'seen' | 'followed' | 'ended' = 'lent'
+  #state: 'lent' | 'seen' | 'ended' = 'lent'
+  #unfollow: (() => void) | undefined
   #cancelling: Promise<void> | undefined
 
   constructor(
@@ -67,21 +69,14 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
     else if (this.#state === 'lent') {
       this.#state = 'seen'
       return tickInterval
-    } else if (this.#state === 'seen') {
-      this.#state = 'followed'
-      signal.addEventListener('abort', this)
-    }
+    } else this.#unfollow = whenAborted(signal, () => this.#cancel())
     return Number.POSITIVE_INFINITY
-  }
-
-  handleEvent(): void {
-    this.#cancel()
   }
 
   end(ending: Ending | undefined): Promise<void> | undefined {
     if (this.#state === 'ended') return undefined
     const { name, turns, lent, awaitsRestoration } = this.#settings
-    if (this.#state === 'followed') this.#request.signal.removeEventListener('abort', this)
+    this.#unfollow?.()
     this.#state = 'ended'
     lent.remove(this)
     this.#connection.revoke(ending)
