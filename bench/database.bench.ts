@@ -5,6 +5,7 @@ import type { Contestant, Load } from './database/worker.ts'
 import type { Benchmark, Effort, Figure, Goal } from './harness/figure.ts'
 import { type Extent, interleave, type Rounds } from './harness/interleave.ts'
 import { Isolate } from './harness/isolate.ts'
+import { besideServer, keepsApart } from './harness/processors.ts'
 import { median, medianOfRounds } from './harness/statistics.ts'
 
 /** Two who are compared, and what the figure is. */
@@ -13,19 +14,19 @@ interface Contest {
   readonly ours: Competitor
   readonly peer: Competitor
   readonly loads: Partial<Record<Competitor, Load>>
-  readonly goal: Goal | undefined
+  readonly goal: Goal
   /** How many, to be exact enough for the goal. */
   readonly heats: number
 }
 
 const asGoodAs: Goal = { relation: 'at most', value: 1.05 }
 
-const byHand = (name: string, load: Load, ours: Competitor, peer: Competitor, goal?: Goal): Contest => ({
+const byHand = (name: string, load: Load, ours: Competitor, peer: Competitor): Contest => ({
   name,
   ours,
   peer,
   loads: { [ours]: load, [peer]: load },
-  goal,
+  goal: asGoodAs,
   heats: 6,
 })
 
@@ -46,8 +47,8 @@ const sequentially: Load = { inFlight: 1, requests: 500 }
 const manyInFlight: Load = { inFlight: 64, requests: 1_000 }
 
 const onPostgres: readonly Contest[] = [
-  byHand('sequentially', sequentially, 'database', 'pg.Pool by hand', asGoodAs),
-  byHand('64 in flight', manyInFlight, 'database', 'pg.Pool by hand', asGoodAs),
+  byHand('sequentially', sequentially, 'database', 'pg.Pool by hand'),
+  byHand('64 in flight', manyInFlight, 'database', 'pg.Pool by hand'),
   perRequest('sequentially', 1, 500, 8),
   perRequest('64 in flight', 64, 1_000, 20),
   {
@@ -69,10 +70,7 @@ const onMariaDb: readonly Contest[] = [
 const warmup: Extent = { rounds: 80, seconds: 6 }
 const extent: Extent = { rounds: 21, seconds: 10 }
 
-/**
- * A thread and its sessions stay on the processors where they happen to meet, which makes more of a difference than what
- * is measured: each heat is run by new ones.
- */
+/** Which code is compiled in which order differs from thread to thread, by as much as what is measured: each heat has new ones. */
 const heat = async ({ loads }: Contest, server: Contestant['server']): Promise<Rounds<Competitor>> => {
   const names = Object.keys(loads) as Competitor[]
   const file = new URL('./database/worker.ts', import.meta.url)
@@ -111,29 +109,25 @@ const measure = async (contest: Contest, server: Server, effort: Effort): Promis
   }
 }
 
-interface RunningServer extends Server {
-  stop(): Promise<void>
-}
-
-const measureOn = async (
-  start: () => Promise<RunningServer>,
+const measureOn = (
+  start: () => Promise<Server & { stop(): Promise<void> }>,
   contests: readonly Contest[],
   effort: Effort,
-): Promise<Figure[]> => {
-  const server = await start()
-  try {
+): Promise<Figure[]> =>
+  besideServer(start, async (server) => {
     const found: Figure[] = []
     for (const contest of contests) found.push(await measure(contest, server, effort))
     return found
-  } finally {
-    await server.stop()
-  }
-}
+  })
+
+const servers = (): string => (hasMariaDb() ? 'on PostgreSQL and MariaDB' : 'on PostgreSQL: there is no MariaDB here')
+
+const processors = (): string => (keepsApart ? 'server and client on a processor each' : 'on whichever processors')
 
 /** What it costs to lend a client and to take it back, around the shortest query. */
 export const database: Benchmark = {
   title: 'A request that asks a database on this machine for SELECT 1, through 8 connections',
-  note: () => (hasMariaDb() ? 'on PostgreSQL and MariaDB' : 'on PostgreSQL: there is no MariaDB here'),
+  note: () => `${servers()}; ${processors()}`,
   run: async (effort) => [
     ...(await measureOn(startPostgres, onPostgres, effort)),
     ...(hasMariaDb() ? await measureOn(startMariaDb, onMariaDb, effort) : []),

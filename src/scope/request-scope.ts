@@ -135,7 +135,7 @@ export class RequestScope implements Scope, Watched, ReleaseOwner {
     return remainingTime(this.#context)
   }
 
-  /** Aborts when `signal` does. */
+  /** Aborts when `signal` does, until what is returned is called. */
   follow(signal: AbortSignal): (() => void) | undefined {
     if (!signal.aborted) return whenAborted(signal, () => this.#abort(signal))
     this.#abort(signal)

@@ -76,9 +76,10 @@ const detach = (stream: RuntimeStream): (() => void) => {
   stream.on('error', breakOff)
   stream.write = unlessBroken(stream.write)
   stream.end = unlessBroken(stream.end)
-  stream.destroy = () => {
+  const destroy = (): RuntimeStream => {
     breakOff()
     return stream
   }
+  stream.destroy = destroy
   return breakOff
 }

@@ -12,5 +12,5 @@ test('a request is gone with the next collection of what is young', async () => 
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, conditions, script])
   const bytes = JSON.parse(stdout) as Record<string, number>
   expect(Object.entries(bytes).filter(([, survived]) => survived > 300)).toEqual([])
-  expect(Object.keys(bytes)).toEqual(['managed', 'workspace', 'database', 'parameters'])
+  expect(Object.keys(bytes)).toEqual(['managed', 'workspace', 'database', 'parameters', 'batch'])
 })

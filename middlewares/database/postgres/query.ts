@@ -82,12 +82,16 @@ export function cursorThatFails(this: Query, ...cursor: unknown[]): unknown {
 
 /** Calls `done` once, when a query has ended and left its connection, with the error it failed with. */
 export const followQuery = (query: Query, done: (error: unknown) => void): void => {
-  let open = true
+  let tell: typeof done | undefined = done
   const end = (error?: unknown): void => {
-    if (!open) return
-    open = false
+    const told = tell
+    if (told === undefined) return
+    // postgres.js has functions in old space that keep the query: it leads to nothing of its request any more.
+    tell = undefined
+    query.handler = ignore
+    query.canceller = null
     query.failure = error
-    done(error)
+    told(error)
   }
   const resolving = (settle: Settle) => (value: unknown) => {
     settle(value)

@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { getHeapStatistics } from 'node:v8'
 import middy from '@middy/core'
+import type { SQSEvent } from 'aws-lambda'
 import { managed } from 'middy-managed-instances'
+import { batch } from 'middy-managed-instances/batch'
 import { type Database, database } from 'middy-managed-instances/database'
 import { loader, parameters } from 'middy-managed-instances/parameters'
 import { workspace } from 'middy-managed-instances/workspace'
@@ -34,14 +36,19 @@ const handlers = {
   parameters: middy(managed())
     .use(parameters({ values: { region: loader('region', async () => 'eu') } }))
     .handler(async () => nextTurn()),
+  batch: middy<SQSEvent>(managed())
+    .use(batch({ type: 'sqs' }))
+    .handler(async (_event, { batch }) => batch.process(() => nextTurn())),
 } satisfies Record<string, unknown>
+
+const event = { Records: [{ messageId: '1', eventSource: 'aws:sqs', body: '' }] }
 
 const contextOf = (): object => ({ awsRequestId: 'a', getRemainingTimeInMillis: () => 30_000 })
 
 /** Bytes for each request that only a full collection would free. */
 const survivors = async (handler: Handler): Promise<number> => {
   const serve = async (): Promise<void> => {
-    for (let request = 0; request < requests; request++) await handler({}, contextOf())
+    for (let request = 0; request < requests; request++) await handler(event, contextOf())
     gc({ type: 'minor' })
     gc({ type: 'minor' })
   }
