@@ -56,8 +56,10 @@ export class Dispatcher {
   /** Ends the invocation unless it has ended; an answer after the deadline is counted and dropped. */
   settle(id: string, ending: Ending): void {
     const invocation = this.#inFlight.get(id)
-    if (invocation) this.#end(invocation, ending)
-    else if (this.#zombies.delete(id)) this.#statistics.late()
+    // The function goes by the clock, and the timer may be behind it.
+    if (invocation && Date.now() >= invocation.deadline) this.#expire(invocation)
+    else if (invocation) this.#end(invocation, ending)
+    if (this.#zombies.delete(id)) this.#statistics.late()
   }
 
   workerDied(worker: number, reason: string): void {
