@@ -7,6 +7,7 @@ import type { LocalRuntime } from 'middy-managed-instances/local'
 import { endingsOf, freshTable, startOrders, watchSessions } from '../chaos/fixtures/database.ts'
 import { postgresJsOrders } from '../chaos/fixtures/postgres.ts'
 import { testServer, until } from '../database/support/server.ts'
+import { enoughForOne } from './fixtures/orders.ts'
 import { expectRecovery } from './fixtures/outage.ts'
 import { many } from './fixtures/shared-clients.ts'
 
@@ -73,7 +74,7 @@ test('postgresJs() serves within a second of the return of a server that was awa
 })
 
 test('postgresJs() has queries that run past their deadlines cancelled on the server within 100 ms', async () => {
-  const runtime = await startOrders(orders, { workers: 4, timeout: 1_000 })
+  const runtime = await startOrders(orders, { workers: 4, connections: enoughForOne, timeout: 1_000 })
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
   const cancelled = (): { cancelled: string; after: number }[] =>
     runtime
@@ -153,10 +154,12 @@ test('postgresJs() has a changed password and user fail no request that comes af
 test('postgresJs() lets requests finish at SIGTERM, with the preload, and ends every session', async () => {
   const runtime = await startOrders(orders, {
     workers: 4,
+    connections: enoughForOne,
     nodeOptions: ['--import', 'middy-managed-instances/preload'],
+    env: { MIDDY_MANAGED_INSTANCES_SHUTDOWN_TIMEOUT: '4000' },
   })
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
-  const sleeping = runtime.burst(many(8, (id) => ({ kind: 'sleeps', id, seconds: 0.3 })))
+  const sleeping = runtime.burst(many(8, (id) => ({ kind: 'sleeps', id, seconds: 1 })))
   await until(async () => (await orders.sessions()).filter(({ query }) => query.includes('pg_sleep')).length === 8)
   runtime.kill('SIGTERM')
   expect(endingsOf(await sleeping)).toEqual({ ok: 8 })

@@ -18,6 +18,8 @@ export interface MysqlTestServer {
   pool(options?: Partial<MysqlPoolOptions>): Database<mysql.PoolConnection, mysql.Pool>
   /** Closes a database when its test ends. */
   own<D extends Database<unknown>>(db: D): D
+  /** A connection of one's own. */
+  connect(): Promise<mysql.Connection>
   /** Asks over a connection of its own. */
   ask(sql: string): Promise<mysql.RowDataPacket[]>
   /** The sessions of pools. */
@@ -55,10 +57,13 @@ export const mysqlServer = (options?: MariaDbOptions): MysqlTestServer => {
       databases.push(db)
       return db
     },
+    connect: () => {
+      const { socketPath, database } = server()
+      return mysql.createConnection({ socketPath, database, user: 'root', multipleStatements: true })
+    },
     ask: async (sql) => {
       if (asking === undefined) {
-        const { socketPath, database } = server()
-        asking = await mysql.createConnection({ socketPath, database, user: 'root', multipleStatements: true })
+        asking = await test.connect()
         asking.on('error', () => {
           asking = undefined
         })

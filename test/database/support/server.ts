@@ -18,6 +18,8 @@ export interface TestServer {
   pool(options?: Partial<PgPoolOptions>): Database<pg.PoolClient, pg.Pool>
   /** Closes a database when its test ends. */
   own<D extends Database<unknown>>(db: D): D
+  /** A connection of one's own. */
+  connect(): Promise<pg.Client>
   /** Asks over a connection of its own. */
   ask(sql: string): Promise<pg.QueryResultRow[]>
   /** The sessions of pools. */
@@ -55,14 +57,18 @@ export const testServer = (options?: PostgresOptions): TestServer => {
       databases.push(db)
       return db
     },
+    connect: async () => {
+      const { host, port, database, user, password } = server()
+      const client = new pg.Client({ host, port, database, user, password })
+      await client.connect()
+      return client
+    },
     ask: async (sql) => {
       if (asking === undefined) {
-        const { host, port, database, user, password } = server()
-        asking = new pg.Client({ host, port, database, user, password })
+        asking = await test.connect()
         asking.on('error', () => {
           asking = undefined
         })
-        await asking.connect()
       }
       return (await asking.query(sql)).rows
     },
