@@ -4,6 +4,7 @@ import middy from '@middy/core'
 import { managed } from 'middy-managed-instances'
 import { loader, type ParameterSources, parameterStats, parameters, ssm } from 'middy-managed-instances/parameters'
 import { invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import { collectGarbage } from '../testing/collector.ts'
 import { failureOf } from './fixtures/failure.ts'
 import { ownServices } from './fixtures/services.ts'
 
@@ -124,17 +125,9 @@ test('a name that 10,000 others push out while it is fetched is still fetched on
 
 /** The bytes in use once `work` is done and what it left has been collected. */
 const heapAfter = async (work: () => Promise<void>): Promise<number> => {
-  const collect = await collector()
   await work()
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed
-}
-
-const collector = async (): Promise<() => void> => {
-  const { setFlagsFromString } = await import('node:v8')
-  const { runInNewContext } = await import('node:vm')
-  setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
 }
 
 describe('two sources of one name', () => {

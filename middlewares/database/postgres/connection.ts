@@ -161,7 +161,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
       throw error
     } finally {
       this.#transaction = undefined
-      transaction.revoke(endedError(this.#name, 'a query of an ended transaction', undefined))
+      transaction.revoke(() => endedError(this.#name, 'a query of an ended transaction', undefined))
     }
   }
 
@@ -172,7 +172,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
 
   revoke(ending: Ending | undefined): void {
     this.#running.silence()
-    this.#transaction?.revoke(endedError(this.#name, 'a transaction', ending))
+    this.#transaction?.revoke(() => endedError(this.#name, 'a transaction', ending))
   }
 
   settled(): Promise<void> {

@@ -1,16 +1,16 @@
 import type postgres from 'postgres'
 import { silence } from './query.ts'
 
-/** What postgres.js gets in place of a result it would act upon. */
-const never = new Promise<never>(() => {})
+/** What postgres.js gets in place of a result it would act upon. One for each: a promise keeps those who await it. */
+const never = (): Promise<never> => new Promise(() => {})
 
 /** One `begin()`, from its BEGIN until its COMMIT or ROLLBACK. */
 export class Transaction {
   readonly #isLost: () => boolean
-  readonly #abandoned = Promise.withResolvers<never>()
-  #running: Promise<unknown> = never
+  readonly #abandoned = Promise.withResolvers<void>()
+  #running: Promise<unknown> = Promise.resolve()
   #savepoints = 0
-  #ended: Error | undefined
+  #refuse: (() => Error) | undefined
 
   constructor(isLost: () => boolean) {
     this.#isLost = isLost
@@ -19,19 +19,23 @@ export class Transaction {
 
   /** Why it takes no more queries. */
   get refusal(): Error | undefined {
-    return this.#ended
+    return this.#refuse?.()
   }
 
-  run<R>(
+  async run<R>(
     sql: postgres.Sql,
     options: string,
     work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
   ): Promise<unknown> {
-    const running = sql.begin(options, (inner) =>
+    this.#running = sql.begin(options, (inner) =>
       this.#guard(() => Promise.race([asOne(work(inner, this)), this.#abandoned.promise])),
     )
-    this.#running = running
-    return running
+    try {
+      return await this.#running
+    } finally {
+      // What waits for a promise keeps the context of its request; postgres.js has functions in old space that keep this.
+      this.#abandoned.resolve()
+    }
   }
 
   async savepoint<R>(
@@ -48,8 +52,8 @@ export class Transaction {
   }
 
   /** Lets no more queries in. Whether it is committed or rolled back, nobody may be left to hear of. */
-  revoke(reason: Error): void {
-    this.#ended ??= reason
+  revoke(refuse: () => Error): void {
+    this.#refuse ??= refuse
     silence(this.#running)
   }
 
@@ -61,7 +65,7 @@ export class Transaction {
    */
   async abandon(): Promise<void> {
     if (this.#savepoints > 0) throw new Error('A savepoint is open.')
-    this.#abandoned.reject(this.#ended)
+    this.#abandoned.reject(this.refusal)
     await this.#running.catch(() => {})
   }
 
@@ -72,9 +76,9 @@ export class Transaction {
   async #guard(work: () => Promise<unknown>): Promise<unknown> {
     try {
       const result = await work()
-      return this.#isLost() ? await never : result
+      return this.#isLost() ? await never() : result
     } catch (error) {
-      if (this.#isLost()) return await never
+      if (this.#isLost()) return await never()
       throw error
     }
   }

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Leak } from 'middy-managed-instances/database'
 import { createContext, expectNoLeaks, invoke } from 'middy-managed-instances/testing'
 import type postgres from 'postgres'
+import { collectGarbage } from '../../testing/collector.ts'
 import { failureOf, testServer, until } from '../support/server.ts'
 import { handlerWith, sharedOn } from './support/shared.ts'
 
@@ -16,6 +17,24 @@ const isRunning = async (text: string): Promise<boolean> =>
   (await server.sessions()).some(({ query, state }) => query.includes(text) && state === 'active')
 
 const pidOf = async (sql: postgres.ISql): Promise<unknown> => (await sql`SELECT pg_backend_pid() AS pid`)[0]?.['pid']
+
+test('a transaction whose connection is lost is forgotten, with its result', async () => {
+  let result: WeakRef<object> | undefined
+  const handler = handlerWith(sharedOn(server), (sql) =>
+    sql.begin(async (sql) => {
+      const made = {}
+      result = new WeakRef(made)
+      await server.ask(`SELECT pg_terminate_backend(${await pidOf(sql)})`)
+      await failureOf(() => sql`SELECT 1`)
+      return made
+    }),
+  )
+  await expect(invoke(handler, undefined)).rejects.toThrow()
+  await until(async () => {
+    collectGarbage()
+    return result?.deref() === undefined
+  })
+})
 
 describe('after its request has ended', () => {
   test('no use of a handle gets anywhere, a transaction and a fragment included', async () => {
