@@ -58,7 +58,8 @@ export const isManagedError = (error: unknown): error is ManagedError =>
   typeof error === 'object' && error !== null && brand in error
 
 /**
- * Something that belongs to a request was used after that request had ended; also the `reason` of a request's signal.
+ * Something that belongs to a request was used after that request had ended; also the `reason` of a request's signal, but
+ * at the early timeout, where it is Middy's own `AbortError`.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 import type { Rule } from '../../src/options.ts'
 import { outsideRequests } from '../../src/scope/outside-requests.ts'
 import { isSource, type Source } from '../../src/source.ts'
+import { doneWithin } from './pool/bounded.ts'
 
 /** A user's name and password; other fields, as secrets have them, are left alone. */
 export interface Login {
@@ -37,12 +38,15 @@ export const loginOf = (credential: Credential): Login =>
 export class CredentialStore {
   readonly #factory: string
   readonly #credentials: Credentials
+  /** Milliseconds after which they are asked for anew. */
+  readonly #patience: number
   #asking: Promise<Credential> | undefined
   #refused: Credential | undefined
 
-  constructor(factory: string, credentials: Credentials) {
+  constructor(factory: string, credentials: Credentials, patience: number) {
     this.#factory = factory
     this.#credentials = credentials
+    this.#patience = patience
   }
 
   /** Whether asking again may give other credentials. */
@@ -56,7 +60,7 @@ export class CredentialStore {
       const done = (): void => {
         this.#asking = undefined
       }
-      this.#asking = outsideRequests(() => this.#ask()).catch((error) => {
+      this.#asking = outsideRequests(() => this.#askInTime()).catch((error) => {
         // A driver takes a failure without a reason for none.
         throw error ?? new Error(`${this.#factory}: there are no credentials, and no reason was given`)
       })
@@ -68,6 +72,13 @@ export class CredentialStore {
   /** Notes that the server refuses these credentials. */
   refuse(credential: Credential): void {
     this.#refused = credential
+  }
+
+  async #askInTime(): Promise<Credential> {
+    const asked = this.#ask()
+    if (await doneWithin(this.#patience, asked)) return asked
+    const message = `${this.#factory}: the credentials have not come within ${this.#patience} ms`
+    throw Object.assign(new Error(message), { code: 'ETIMEDOUT' })
   }
 
   async #ask(): Promise<Credential> {

@@ -128,12 +128,16 @@ export class RequestDatabase<L, P> implements Db<L, P> {
 
   /** Asks for what it shall hold, which may be there, or refused, at once. */
   #ask(lease: RequestLease<L>): Promise<L> {
-    if (this.#database.lend !== undefined) this.#database.lend(lease, lease)
-    else
-      this.#database.acquire(lease).then(
-        (lent) => lease.take(lent),
-        (error) => lease.refuse(error),
-      )
+    try {
+      if (this.#database.lend !== undefined) this.#database.lend(lease, lease)
+      else
+        this.#database.acquire(lease).then(
+          (lent) => lease.take(lent),
+          (error) => lease.refuse(error),
+        )
+    } catch (error) {
+      lease.refuse(error)
+    }
     return lease.client
   }
 

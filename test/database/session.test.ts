@@ -257,6 +257,32 @@ test('40 requests that leave a transaction and 40 that leave a session show the 
   expect(sessions.every(({ state }) => state === 'idle')).toBe(true)
 })
 
+test.each(['DISCARD ALL', 'DEALLOCATE ALL'])('%s takes no statement from a request that comes later', async (text) => {
+  const db = server.pool({ connections: 1 })
+  const named = handlerOf(
+    db,
+    async (db) => (await (await db.client()).query({ name: 'one', text: 'SELECT 1 AS one' })).rows,
+  )
+  await expect(invoke(named, undefined)).resolves.toEqual([{ one: 1 }])
+  const deallocate = handlerOf(db, async (db) => void (await (await db.client()).query(text)))
+  await invoke(deallocate, undefined)
+  await expect(invoke(named, undefined)).resolves.toEqual([{ one: 1 }])
+})
+
+test('a transaction left open through the pool meets no request', async () => {
+  const leaks: Leak[] = []
+  const db = server.pool({ connections: 1, onLeak: (leak) => leaks.push(leak) })
+  const client = await (await db.pool).connect()
+  await client.query('BEGIN')
+  client.release()
+  const handler = handlerOf(db, async (db) => {
+    const { rows } = await (await db.client()).query('SELECT now() = statement_timestamp() AS alone')
+    return rows
+  })
+  await expect(invoke(handler, undefined)).resolves.toEqual([{ alone: true }])
+  expect(leaks).toEqual([])
+})
+
 describe('a query that nobody waited for', () => {
   test('is let finish', async () => {
     await server.ask('CREATE TABLE unawaited (id int)')

@@ -46,7 +46,14 @@ const texts: Record<'none' | 'resettable' | 'lasting', readonly string[]> = {
     'SELECT 1 INTO TEMPORARY a',
     'INSERT INTO pg_temp.a VALUES (1)',
   ],
-  lasting: ['PREPARE a AS SELECT 1', "LOAD 'auto_explain'", 'SELECT 1; prepare a as select 1'],
+  lasting: [
+    'PREPARE a AS SELECT 1',
+    "LOAD 'auto_explain'",
+    'SELECT 1; prepare a as select 1',
+    'DEALLOCATE a',
+    'discard  all',
+    "SELECT dblink_connect('a', 'dbname=b')",
+  ],
 }
 
 describe.each(Object.entries(texts))('a trace that is %s is left by', (trace, examples) => {

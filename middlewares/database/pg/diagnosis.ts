@@ -53,7 +53,8 @@ const messageRemedies: readonly (readonly [RegExp, string])[] = [
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
   // A host with several addresses fails with an error for each.
-  const [first] = (error as Partial<AggregateError>).errors ?? [error]
+  const { errors } = error as Partial<AggregateError>
+  const first: unknown = Array.isArray(errors) ? (errors[0] ?? error) : error
   const { code = '', message = '' } = first as Failure
   const remedy =
     remedies[code] ?? messageRemedies.find(([pattern]) => pattern.test(message))?.[1] ?? 'See the cause for more.'

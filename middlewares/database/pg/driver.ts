@@ -90,7 +90,9 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
 
   #hear(pool: pg.Pool, connection: PgConnection, done: CheckedOut): void {
     connection.hear(() => {
-      if (connection.state !== 'broken') return done(undefined, connection)
+      const { state } = connection
+      if (state === 'clean' || state === 'dirty') return done(undefined, connection)
+      // It is lost, or somebody has left something on it who had it of the pool.
       connection.checkIn('destroy')
       this.checkOut(pool, done)
     })

@@ -10,11 +10,16 @@ const startsResettable = new RegExp(
   'i',
 )
 const containsResettable =
-  /\bset_config\s*\(|\bpg_(?:try_)?advisory_lock|\bcreate\s+(?:or\s+replace\s+)?(?:global\s+|local\s+)?temp(?:orary)?\b|\binto\s+(?:local\s+)?temp(?:orary)?\b|\bpg_temp\b|\bdblink_connect/i
-const startsLasting = new RegExp(`${start}(?:prepare\\b(?!\\s+transaction\\b)|load\\b)`, 'i')
+  /\bset_config\s*\(|\bpg_(?:try_)?advisory_lock|\bcreate\s+(?:or\s+replace\s+)?(?:global\s+|local\s+)?temp(?:orary)?\b|\binto\s+(?:local\s+)?temp(?:orary)?\b|\bpg_temp\b/i
+// What is prepared by name the driver believes to be there, and what dblink has opened no reset closes.
+const startsLasting = new RegExp(
+  `${start}(?:prepare\\b(?!\\s+transaction\\b)|deallocate\\b|discard\\s+all\\b|load\\b)`,
+  'i',
+)
+const containsLasting = /\bdblink_connect/i
 
 const classify = (text: string): Trace => {
-  if (startsLasting.test(text)) return 'lasting'
+  if (startsLasting.test(text) || containsLasting.test(text)) return 'lasting'
   return startsResettable.test(text) || containsResettable.test(text) ? 'resettable' : 'none'
 }
 

@@ -16,7 +16,7 @@ export interface AcquisitionSettings<P, L, M> {
   /** Those that wait. They share one timer, and one that waits a few milliseconds only sets none. */
   readonly waiting: Watch<Acquisition<P, L, M>>
   /** The error of a request that got no connection in time. */
-  readonly busy: (waited: number) => Error
+  readonly tooLate: (waited: number) => Error
 }
 
 /** One request's way to a connection. */
@@ -69,7 +69,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
         this.#state satisfies never
     }
     if (signal.aborted) this.fail(signal.reason)
-    else this.fail(this.#attempts?.error ?? this.#settings.busy(this.#patience))
+    else this.fail(this.#attempts?.error ?? this.#settings.tooLate(this.#patience))
     return Number.POSITIVE_INFINITY
   }
 

@@ -9,7 +9,7 @@ import type {
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { Watch } from '../../../src/scope/watch.ts'
 import { describeBudget } from '../budget.ts'
-import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
+import { DatabaseBusyError, DatabaseClosedError, DatabaseConnectError } from '../errors.ts'
 import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
 import type { PoolDriver } from './driver.ts'
 import type { Acquired, LeaseSettings, PooledLease } from './pooled-lease.ts'
@@ -76,7 +76,14 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
     const { driver, share } = this.#settings
     const { pool } = await this.#open()
-    const maxConnections = await driver.maxConnections(pool)
+    const maxConnections = await driver.maxConnections(pool).catch((error) => {
+      const { kind, remedy } = driver.diagnose(error)
+      throw new DatabaseConnectError(
+        { database: this.name, attempts: 1, transient: kind === 'transient' },
+        remedy,
+        error,
+      )
+    })
     return describeBudget(this.name, share, environments, maxConnections)
   }
 
@@ -134,8 +141,9 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     const { driver, share, acquireTimeout } = this.#settings
     const turns = new Turns(driver, pool, share)
     const leases = { ...this.#settings, name: driver.name, turns, lent: this.#lent }
-    const busy = (waited: number): DatabaseBusyError => this.#busy(waited)
-    return { driver, turns, leases, acquireTimeout, waiting: this.#waiting, busy }
+    const tooLate = (waited: number): Error =>
+      turns.isConnecting && this.#lent.size === 0 ? this.#unanswered(waited) : this.#busy(waited)
+    return { driver, turns, leases, acquireTimeout, waiting: this.#waiting, tooLate }
   }
 
   async #close(deadline: number): Promise<void> {
@@ -144,6 +152,13 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     unregister()
     for (const acquisition of this.#waiting.all()) acquisition.fail(new DatabaseClosedError(this.name))
     await this.#settings.driver.close(opened.pool, deadline)
+  }
+
+  /** Nobody has a connection: the server is not to be reached. */
+  #unanswered(waited: number): DatabaseConnectError {
+    const cause = Object.assign(new Error(`no answer within ${Math.round(waited)} ms`), { code: 'ETIMEDOUT' })
+    const { remedy } = this.#settings.driver.diagnose(cause)
+    return new DatabaseConnectError({ database: this.name, attempts: 1, transient: true }, remedy, cause)
   }
 
   #busy(waited: number): DatabaseBusyError {

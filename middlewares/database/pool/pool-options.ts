@@ -29,7 +29,7 @@ export interface PoolOptions<Config> {
   acquireTimeout?: number
   /** Milliseconds one attempt to connect may take. @defaultValue 3000 */
   connectTimeout?: number
-  /** Milliseconds after which a connection is replaced, give or take a quarter. @defaultValue 1800000: half an hour */
+  /** Milliseconds after which a connection is replaced; up to a quarter less, at random. @defaultValue 1800000: half an hour */
   maxLifetime?: number
   /**
    * When settings, roles, temporary tables, locks and the like are taken away before the next request gets the
@@ -39,7 +39,10 @@ export interface PoolOptions<Config> {
   reset?: Reset
   /** Notes where each client is asked for, to be seen in leaks; takes some microseconds. For tests. @defaultValue false */
   stacks?: boolean
-  /** Told of everything a request left behind. @defaultValue one structured line by `console.warn` */
+  /**
+   * Told of transactions, queries and cursors that a request left behind, if it had its chance to end them.
+   * @defaultValue one structured line by `console.warn`
+   */
   onLeak?: (leak: Leak) => void
   /** Told of errors of idle connections, which are replaced. @defaultValue one structured line by `console.warn` */
   onError?: (error: Error) => void
@@ -118,7 +121,10 @@ export const openPool = <P, Client, Config extends object, L>(
     name,
     share,
     config,
-    credentials: credentials === undefined ? undefined : new CredentialStore(name, credentials),
+    credentials:
+      credentials === undefined
+        ? undefined
+        : new CredentialStore(name, credentials, Math.max(acquireTimeout, connectTimeout)),
     connectTimeout,
     maxLifetime,
     traces: reset !== 'off',

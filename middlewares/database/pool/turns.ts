@@ -19,12 +19,19 @@ export class Turns<P, L> {
   readonly #queue: Asking<L>[] = []
   /** How many connections are out of the driver's pool, or asked of it. */
   #out = 0
+  /** How many of those the driver has not answered for. */
+  #awaited = 0
   #serving = false
 
   constructor(driver: PoolDriver<P, L>, pool: P, share: number) {
     this.#driver = driver
     this.#pool = pool
     this.#share = share
+  }
+
+  /** Whether the driver has been asked for a connection that has not come. */
+  get isConnecting(): boolean {
+    return this.#awaited > 0
   }
 
   ask(asking: Asking<L>): void {
@@ -69,13 +76,24 @@ export class Turns<P, L> {
 
   #checkOut(asking: Asking<L>): void {
     this.#out += 1
-    this.#driver.checkOut(this.#pool, (error, connection) => {
+    this.#awaited += 1
+    let isAwaited = true
+    const answer = (error: unknown, connection?: PoolConnection<L>): void => {
+      isAwaited = false
+      this.#awaited -= 1
       if (connection !== undefined) asking.take(connection)
       else {
         this.#out -= 1
         asking.refuse(error)
         this.#serve()
       }
-    })
+    }
+    try {
+      this.#driver.checkOut(this.#pool, answer)
+    } catch (error) {
+      // Of a configuration that a driver reads only now.
+      if (isAwaited) answer(error)
+      else throw error
+    }
   }
 }
