@@ -173,6 +173,16 @@ describe('credentials', () => {
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', cause, message: expect.stringContaining('AccessDenied') })
   })
 
+  test.each([
+    ['an empty list of errors', []],
+    ['a list of nothing', [undefined]],
+    ['errors that are no list', 2],
+  ])('that fail with %s are an error with the cause', async (_name, errors) => {
+    const cause = Object.assign(new Error('AccessDenied'), { errors })
+    const error = await failureOf(() => connect({ credentials: () => Promise.reject(cause) }))
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', cause, message: expect.stringContaining('AccessDenied') })
+  })
+
   test('that fail without a reason are an error all the same', async () => {
     const error = await failureOf(() => connect({ credentials: () => Promise.reject(undefined) }))
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('no reason was given') })
@@ -207,6 +217,27 @@ describe('a driver that is not installed', () => {
       data: { feature: 'pgPool()', packageName: 'no-such-driver' },
     })
     expect((error as Error).message).toContain('npm install no-such-driver')
+  })
+
+  test.each([
+    [
+      'ERR_MODULE_NOT_FOUND',
+      "Cannot find package 'pg-pool' imported from /var/task/node_modules/pg/lib/index.js",
+      "Cannot find package 'pg' imported from /var/task/node_modules/middy-managed-instances/dist/database/pg.js",
+    ],
+    [
+      'MODULE_NOT_FOUND',
+      "Cannot find module 'pg-pool'\nRequire stack:\n- /var/task/node_modules/pg/lib/index.js",
+      "Cannot find module 'pg'\nRequire stack:\n- /var/task/index.js",
+    ],
+  ])('is told from a dependency of its own that is not (%s)', async (code, ofDependency, ofDriver) => {
+    const cause = Object.assign(new Error(ofDependency), { code })
+    expect(await failureOf(() => loadDriver('pgPool()', 'pg', () => Promise.reject(cause)))).toBe(cause)
+    const missing = Object.assign(new Error(ofDriver), { code })
+    expect(await failureOf(() => loadDriver('pgPool()', 'pg', () => Promise.reject(missing)))).toMatchObject({
+      code: 'DRIVER_MISSING',
+      cause: missing,
+    })
   })
 
   test('is told from one that fails by itself', async () => {

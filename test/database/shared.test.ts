@@ -65,6 +65,39 @@ describe('sharedClient()', () => {
     await expect(invoke(handler, undefined)).resolves.toBe(true)
   })
 
+  test.each([
+    ['closes', close],
+    [
+      'throws on closing',
+      () => {
+        throw new Error('of close')
+      },
+    ],
+    ['rejects on closing', () => Promise.reject(new Error('of close'))],
+    ['never closes', () => new Promise(() => {})],
+  ])('closes a client that does not connect, which %s, and fails with the reason', async (_name, end) => {
+    const opened: Server[] = []
+    const closed: Server[] = []
+    const db = own({
+      open: async () => {
+        const server = await listen()
+        opened.push(server)
+        return server
+      },
+      connect: async () => Promise.reject(new Error('refused')),
+      close: (server) => {
+        closed.push(server)
+        return end(server)
+      },
+    })
+    const handler = handlerOf(db, (server) => server)
+    for (let request = 0; request < 3; request++)
+      expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({ message: 'refused' })
+    expect(opened).toHaveLength(3)
+    expect(closed).toEqual(opened)
+    await Promise.all(opened.filter(({ listening }) => listening).map(close))
+  })
+
   test('opens anew when the client is of no more use', async () => {
     const db = own({ isUsable: (server) => server.listening })
     const handler = handlerOf(db, (server) => (server.address() as { port: number }).port)

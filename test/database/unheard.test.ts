@@ -1,9 +1,12 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from '@jest/globals'
 import type { Database } from 'middy-managed-instances/database'
 import { invoke } from 'middy-managed-instances/testing'
+import type { PoolConnection } from 'mysql2/promise'
 import type pg from 'pg'
 import type postgres from 'postgres'
 import { handlerWith, sharedOn } from './postgres/support/shared.ts'
+import { mysqlServer, onMariaDb } from './support/mysql-server.ts'
 import { handlerOf, testServer, untilIdle } from './support/server.ts'
 
 const server = testServer()
@@ -56,5 +59,53 @@ describe('a connection that was lost before anything could be heard of it is len
     const [{ pid } = { pid: 0 }] = await askShared()
     endUnheard(pid)
     expect((await askShared())[0]?.pid).not.toBe(pid)
+  })
+})
+
+onMariaDb('a connection that was lost before anything could be heard of it is lent to nobody', () => {
+  const mysql = mysqlServer()
+  const ask = (db: Database<PoolConnection>): Promise<number> =>
+    invoke(
+      handlerOf(db, async (db) => {
+        const client = await db.client()
+        await client.query('SELECT 1')
+        return client.threadId
+      }),
+      undefined,
+    )
+
+  /** Asks the server while nobody here can hear of it, over connections of another process. */
+  const askUnheard = (sql: string): string => {
+    const script = `
+      const connection = await (await import('mysql2/promise')).createConnection(${JSON.stringify({
+        socketPath: mysql.mariadb.socketPath,
+        user: 'root',
+        rowsAsArray: true,
+      })})
+      process.stdout.write(JSON.stringify((await connection.query(${JSON.stringify(sql)}))[0]))
+      await connection.end()`
+    return execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+  }
+  const killUnheard = (id: number): void => {
+    askUnheard(`KILL ${id}`)
+    const start = performance.now()
+    while (askUnheard(`SELECT 1 FROM information_schema.processlist WHERE id = ${id}`) !== '[]')
+      if (performance.now() - start > 10_000) throw new Error('It does not end.')
+  }
+
+  test('by mysqlPool()', async () => {
+    const db = mysql.pool(silent)
+    const id = await ask(db)
+    killUnheard(id)
+    expect(await ask(db)).not.toBe(id)
+  })
+
+  test('by mysqlPool() that others have given it back to', async () => {
+    const db = mysql.pool(silent)
+    const connection = await (await db.pool).getConnection()
+    const { threadId } = connection
+    connection.release()
+    killUnheard(threadId)
+    expect(await ask(db)).not.toBe(threadId)
   })
 })

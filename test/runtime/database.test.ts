@@ -18,7 +18,7 @@ const untouched = {
   transaction: null,
 }
 
-testOrders('pgPool()', server, { untouched, cancelled: '57014', unheard: 0 })
+testOrders('pgPool()', server, { untouched, cancelled: '57014' })
 
 test('fewer connections than workers end the start with an error that names both and what to change', async () => {
   const start = startOrders(server, { workers: 8, connections: 4 })

@@ -69,7 +69,7 @@ test('postgresJs() serves within a second of the return of a server that was awa
   const runtime = await startOrders(orders)
   await runtime.burst(many(64, (id) => ({ kind: 'answers', id })))
   const events = many(64, (id) => ({ kind: id % 2 ? 'answers' : 'sleeps', id, seconds: 0 }))
-  await expectRecovery(runtime, orders, events, 0)
+  await expectRecovery(runtime, orders, events)
   expect(areAlive(runtime)).toBe(true)
 })
 

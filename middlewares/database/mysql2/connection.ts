@@ -4,6 +4,7 @@ import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Credential, loginOf } from '../credentials.ts'
 import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
+import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
 import type { Trace } from '../pool/trace.ts'
@@ -47,6 +48,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   #settling: Promise<void> | undefined
   #place: string | undefined
   #sharedConfig: Readonly<CoreConfig> | undefined
+  readonly #idleness = new Idleness()
 
   constructor(core: CoreConnection, socket: Socket, settings: ConnectionSettings) {
     this.core = core
@@ -102,8 +104,14 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   /** Nobody has it: it keeps no process alive. */
   rest(): void {
     this.#isOut = false
+    this.#idleness.begin(performance.now())
     this.#socket.unref()
     if (this.#retires) this.#end()
+  }
+
+  /** Calls back when it is known whether it is lost. */
+  hear(callback: () => void): void {
+    this.#idleness.hear(callback)
   }
 
   /** Whether it is to end as soon as nobody has it. */

@@ -67,7 +67,8 @@ const codeOf = ({ code = '', message = '' }: Failure): string =>
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
   // A host with several addresses fails with an error for each.
-  const [first] = (error as Partial<AggregateError>).errors ?? [error]
+  const { errors } = error as Partial<AggregateError>
+  const first: unknown = Array.isArray(errors) ? (errors[0] ?? error) : error
   const { message = '' } = first as Failure
   const code = codeOf(first as Failure)
   const isOfCertificate = /certificate|self.signed|altnames/i.test(message)

@@ -25,6 +25,8 @@ const load = async (): Promise<Driver> => ({
   promise: (await import('mysql2/promise')).default,
 })
 
+type CheckedOut = (error: unknown, connection?: PoolConnection<mysql.PoolConnection>) => void
+
 /** Speaks to mysql2. */
 export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection> {
   readonly name: string
@@ -66,13 +68,16 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
     return pool.promise()
   }
 
-  checkOut(pool: mysql.Pool, done: (error: unknown, connection?: PoolConnection<mysql.PoolConnection>) => void): void {
+  checkOut(pool: mysql.Pool, done: CheckedOut): void {
     coreOf(pool.pool).getConnection((error, core) => {
       if (core === undefined) return done(error instanceof CredentialsUnavailable ? error.cause : error)
       const connection = this.#of(core)
-      // It was lost on its way here.
-      if (connection.state === 'broken') this.checkOut(pool, done)
-      else done(undefined, connection)
+      connection.hear(() => {
+        if (connection.state !== 'broken') return done(undefined, connection)
+        // It was lost, or others have left it so that it serves nobody.
+        connection.checkIn('destroy')
+        this.checkOut(pool, done)
+      })
     })
   }
 

@@ -20,7 +20,11 @@ export interface SharedClientOptions<C> {
   open: () => C | Promise<C>
   /** Connects the client that `open` has made, once its errors are listened to. @defaultValue nothing is done */
   connect?: (client: C) => unknown
-  /** Closes the client at the end of the environment. @defaultValue nothing is done */
+  /**
+   * Closes the client at the end of the environment, and one that `connect` has failed with: what that throws is ignored.
+   *
+   * @defaultValue nothing is done
+   */
   close?: (client: C) => unknown
   /** Whether the client can still be used; one that can't is replaced, without being closed. @defaultValue always */
   isUsable?: (client: C) => boolean
@@ -153,10 +157,16 @@ class SharedClient<C> implements Database<C, C> {
   }
 
   async #connected(): Promise<C> {
-    const { open, connect } = this.#options
+    const { open, connect, close } = this.#options
     const client = await open()
     this.#listen(client)
-    await connect?.(client)
+    try {
+      await connect?.(client)
+    } catch (error) {
+      // One that goes on reconnecting would be there beside the next.
+      callBack(() => close?.(client))
+      throw error
+    }
     return client
   }
 

@@ -141,6 +141,16 @@ onMariaDb('a connection of mysqlPool()', () => {
     await expect(invoke(one(db), undefined)).resolves.toEqual([{ one: 1 }])
   })
 
+  test.each([
+    ['an empty list of errors', []],
+    ['a list of nothing', [undefined]],
+    ['errors that are no list', 2],
+  ])('whose credentials fail with %s is an error with the cause', async (_name, errors) => {
+    const cause = Object.assign(new Error('AccessDenied'), { errors })
+    const error = await failureOf(() => connect({ credentials: () => Promise.reject(cause) }))
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', cause, message: expect.stringContaining('AccessDenied') })
+  })
+
   test('is replaced after its lifetime', async () => {
     const db = server.pool({ connections: 1, maxLifetime: 0 })
     const handler = handlerOf(db, async (db) => (await db.client()).threadId)

@@ -159,4 +159,24 @@ onMariaDb('when connections of mysqlPool() are lost', () => {
     }
     expect(await invoke(write, undefined)).not.toBe(before)
   })
+
+  test('a connection that others have met a read-only server with gives its place in the pool to another', async () => {
+    await server.ask(
+      "CREATE USER guest IDENTIFIED BY 'g'; GRANT ALL ON tests.* TO guest; CREATE TABLE unwritten (id int)",
+    )
+    const db = server.pool({ connections: 1, credentials: { username: 'guest', password: 'g' } })
+    const connection = await (await db.pool).getConnection()
+    await server.ask('SET GLOBAL read_only = 1')
+    try {
+      const error = await failureOf(() => connection.query('INSERT INTO unwritten VALUES (1)'))
+      expect(error).toMatchObject({ code: 'ER_OPTION_PREVENTS_STATEMENT' })
+    } finally {
+      await server.ask('SET GLOBAL read_only = 0')
+    }
+    // An error hides whether a transaction is open, and what follows it shows.
+    await connection.query('ROLLBACK')
+    connection.release()
+    await expectRight(db)
+    expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
+  })
 })

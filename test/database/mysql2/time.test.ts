@@ -184,6 +184,42 @@ onMariaDb('what runs past its request', () => {
     }
   })
 
+  test('is cancelled though the connection that cancelled another one hung', async () => {
+    let isHanging = false
+    let hanging = 0
+    const relay = createServer((from) => {
+      from.on('error', () => {})
+      if (isHanging) {
+        hanging += 1
+        from.once('close', () => {
+          hanging -= 1
+        })
+        return
+      }
+      const to = openSocket(server.mariadb.port, server.mariadb.host).on('error', () => {})
+      from.pipe(to).pipe(from)
+    }).listen(0, '127.0.0.1')
+    await once(relay, 'listening')
+    try {
+      const db = server.pool({ connections: 1, config: { port: (relay.address() as { port: number }).port } })
+      const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+      await ask(db)
+      isHanging = true
+      await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+      await until(async () => hanging === 1)
+      isHanging = false
+      await until(async () => hanging === 0, 5_000)
+      await expectNoLeaks()
+      await server.killAll()
+      await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+      await until(async () => (await running()).length === 0, 1_000)
+      await expectNoLeaks()
+      expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
+    } finally {
+      relay.close()
+    }
+  })
+
   test('costs its connection where the server has no place for one to cancel it', async () => {
     await server.ask("CREATE USER single IDENTIFIED BY 's' WITH MAX_USER_CONNECTIONS 1; GRANT ALL ON tests.* TO single")
     const db = server.pool({ connections: 1, credentials: { username: 'single', password: 's' } })
