@@ -54,7 +54,7 @@ export const restore = async (
       await inTime(connection.rollback())
       action = 'rolledBack'
     }
-    if (reset === 'always' || (reset === 'dirty' && connection.state === 'dirty')) await inTime(connection.reset())
+    if (needsReset(connection, reset)) await inTime(connection.reset())
     const usable = connection.state === 'clean' || (reset === 'off' && connection.state === 'dirty')
     if (usable) fate = 'keep'
   } catch {
@@ -63,6 +63,10 @@ export const restore = async (
   if (left !== undefined && patient) onLeak({ kind: left, action })
   return fate
 }
+
+/** A broken one has nothing left to reset: a driver that connects again by itself would do so for that. */
+const needsReset = ({ state }: PoolConnection<unknown>, reset: Reset): boolean =>
+  reset === 'always' ? state !== 'broken' : reset === 'dirty' && state === 'dirty'
 
 /** Ends what is running, and what is queued behind it. */
 const stop = async (connection: PoolConnection<unknown>): Promise<void> => {

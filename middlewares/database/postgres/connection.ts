@@ -130,8 +130,13 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   }
 
   /** A query of the driver's own making. */
-  ask(text: string): Promise<postgres.RowList<postgres.Row[]>> {
-    return this.#sql.unsafe(text).execute()
+  async ask(text: string): Promise<postgres.RowList<postgres.Row[]>> {
+    try {
+      return await this.#sql.unsafe(text)
+    } catch (error) {
+      this.#breakOn(error)
+      throw error
+    }
   }
 
   /** Has somebody hear of notifications, or nobody any more; what was listened to goes with the next reset. */
@@ -258,6 +263,8 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#state = 'lost'
     this.#ended.resolve()
     this.#running.giveUp()
+    // Only so does postgres.js fail what was sent between the error of the socket and its close, and not connect again.
+    this.#sql.end({ timeout: 0 }).catch(() => {})
     this.#owner.lost(this, idle)
     this.#audience?.lost()
   }

@@ -1,8 +1,10 @@
+import { callBack } from '../../../src/call-back.ts'
 import type { Lease } from '../../../src/database-adapter.ts'
+import { logLine } from '../../../src/log.ts'
 import { inContext } from '../pool/in-context.ts'
 import type { PostgresConnection } from './connection.ts'
 
-type Listener = (payload: string) => void
+type Listener = (payload: string) => unknown
 
 /** That a request listens, until `unlisten()`, which never rejects. */
 export interface Subscription {
@@ -14,18 +16,25 @@ const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`
 
 /** The channels the requests of one worker listen to: over one of its connections, lent while there is any. */
 export class Listening {
+  readonly #name: string
   readonly #lend: () => Promise<Lease<PostgresConnection>>
   readonly #onError: (error: unknown) => void
   readonly #channels = new Map<string, Set<Listener>>()
   #lending: Promise<Lease<PostgresConnection>> | undefined
 
-  constructor(lend: () => Promise<Lease<PostgresConnection>>, onError: (error: unknown) => void) {
+  constructor(name: string, lend: () => Promise<Lease<PostgresConnection>>, onError: (error: unknown) => void) {
+    this.#name = name
     this.#lend = lend
     this.#onError = onError
   }
 
   async listen(channel: string, listener: Listener): Promise<Subscription> {
-    const bound = inContext(listener)
+    const bound = inContext((payload: string) =>
+      callBack(
+        () => listener(payload),
+        (cause) => this.#report(channel, cause),
+      ),
+    )
     const listeners = this.#channels.get(channel) ?? new Set()
     this.#channels.set(channel, listeners.add(bound))
     try {
@@ -39,27 +48,39 @@ export class Listening {
   }
 
   #connected(): Promise<Lease<PostgresConnection>> {
-    this.#lending ??= this.#connect().catch((error) => {
-      this.#lending = undefined
-      throw error
+    if (this.#lending !== undefined) return this.#lending
+    // One whose connection was lost may have a successor already.
+    const forget = (): void => {
+      if (this.#lending === lending) this.#lending = undefined
+    }
+    const lending = this.#connect(() => {
+      forget()
+      // What was sent meanwhile is gone; what comes from here on is heard again.
+      if (this.#channels.size > 0) this.#connected().catch(this.#onError)
     })
-    return this.#lending
+    this.#lending = lending
+    lending.catch(forget)
+    return lending
   }
 
-  async #connect(): Promise<Lease<PostgresConnection>> {
+  async #connect(lost: () => void): Promise<Lease<PostgresConnection>> {
     const lease = await this.#lend()
     const connection = lease.client
     connection.listen({
       notify: (channel, payload) => this.#pass(channel, payload),
       lost: () => {
-        this.#lending = undefined
         void lease.end(undefined)
-        // What was sent meanwhile is gone; what comes from here on is heard again.
-        if (this.#channels.size > 0) this.#connected().catch(this.#onError)
+        lost()
       },
     })
-    await connection.ask(Array.from(this.#channels.keys(), (channel) => `LISTEN ${quoted(channel)}`).join(';'))
-    return lease
+    try {
+      await connection.ask(Array.from(this.#channels.keys(), (channel) => `LISTEN ${quoted(channel)}`).join(';'))
+      return lease
+    } catch (error) {
+      // One that is lost is told of, for those who have listened before.
+      if (connection.loss === undefined) await giveBack(lease)
+      throw error
+    }
   }
 
   async #unlisten(channel: string, listener: Listener): Promise<void> {
@@ -74,17 +95,20 @@ export class Listening {
 
   async #release(lease: Lease<PostgresConnection>): Promise<void> {
     this.#lending = undefined
-    lease.client.listen(undefined)
-    await lease.end(undefined)
+    await giveBack(lease)
   }
 
   #pass(channel: string, payload: string): void {
-    for (const listener of this.#channels.get(channel) ?? []) {
-      try {
-        listener(payload)
-      } catch (error) {
-        this.#onError(error)
-      }
-    }
+    for (const listener of this.#channels.get(channel) ?? []) listener(payload)
   }
+
+  #report(channel: string, cause: unknown): void {
+    const message = `${this.#name}: a listener of sql.listen() threw.`
+    logLine('ERROR', { message, channel, cause: cause instanceof Error ? cause.stack : cause })
+  }
+}
+
+const giveBack = async (lease: Lease<PostgresConnection>): Promise<void> => {
+  lease.client.listen(undefined)
+  await lease.end(undefined)
 }

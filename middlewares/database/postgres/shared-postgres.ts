@@ -24,6 +24,7 @@ export class SharedPostgres<M> implements Database<M, postgres.Sql> {
     this.name = pool.name
     this.#map = map
     const listening = new Listening(
+      pool.name,
       () => outsideRequests(() => this.#lendForListening()),
       (error) => this.#report(error),
     )

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
 import type { Leak } from 'middy-managed-instances/database'
 import { createContext, expectNoLeaks, invoke } from 'middy-managed-instances/testing'
@@ -5,6 +6,7 @@ import type postgres from 'postgres'
 import { collectGarbage } from '../../testing/collector.ts'
 import { failureOf, testServer, until } from '../support/server.ts'
 import { handlerWith, sharedOn } from './support/shared.ts'
+import { betweenErrorAndClose, over } from './support/sockets.ts'
 
 const server = testServer()
 
@@ -34,6 +36,37 @@ test('a transaction whose connection is lost is forgotten, with its result', asy
     collectGarbage()
     return result?.deref() === undefined
   })
+})
+
+test('a connection that is lost between two queries of a transaction is not opened again to be reset', async () => {
+  const db = sharedOn(server, { reset: 'always' })
+  const failing = invoke(
+    handlerWith(db, (sql) =>
+      sql.begin(async (sql) => {
+        await server.ask(`SELECT pg_terminate_backend(${await pidOf(sql)}, 5000)`)
+        return new Promise(() => {})
+      }),
+    ),
+    undefined,
+  )
+  await expect(failing).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+  await expectNoLeaks()
+  await db.close()
+  expect(await server.sessions()).toEqual([])
+})
+
+test('a query of a transaction fails if it is sent between the error of a socket and its close', async () => {
+  const sockets: Socket[] = []
+  const failed = Promise.withResolvers<unknown>()
+  const db = sharedOn(server, { config: over(server, (socket) => sockets.push(socket)) })
+  const handler = handlerWith(db, (sql) =>
+    sql.begin(async (sql) => {
+      await sql`SELECT 1`
+      failed.resolve(await betweenErrorAndClose(sockets[0], () => failureOf(() => sql`SELECT 2`)))
+    }),
+  )
+  await expect(invoke(handler, undefined)).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+  await expect(failed.promise).resolves.toMatchObject({ code: 'CONNECTION_DESTROYED' })
 })
 
 describe('after its request has ended', () => {
