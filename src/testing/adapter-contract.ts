@@ -1,6 +1,17 @@
-import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
-import type { Database, Lease, LeaseRequest } from '../database-adapter.ts'
-import { isManagedError } from '../errors.ts'
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Database, Lease } from '../database-adapter.ts'
+import {
+  ContractRequests,
+  ended,
+  hasCode,
+  isRetryable,
+  moment,
+  patience,
+  requestFor,
+  requestOf,
+  within,
+} from './contract-requests.ts'
 
 /** An adapter and how to use what it lends, for {@link adapterContract}. */
 export interface AdapterUnderTest<L> {
@@ -10,9 +21,16 @@ export interface AdapterUnderTest<L> {
   readonly use: (client: L) => Promise<unknown>
   /** Whether all leases are one shared client, which nothing is taken back from. */
   readonly shared: boolean
+  /**
+   * Has a connection while `work` runs, and calls it with what `use` would resolve to: for a client that holds none, and
+   * takes one for each query or transaction. @defaultValue a client has its connection from when it is lent
+   */
+  readonly borrow?: (client: L, work: (connection: unknown) => Promise<void>) => Promise<unknown>
+  /** Gives the client back by a method of its own, such as `release()`, if it has one. */
+  readonly giveBack?: (client: L) => unknown
   /** Makes a database whose server can't be reached. */
   readonly makeUnreachable?: () => Database<L>
-  /** Leaves a transaction open, and tells whether one is. */
+  /** Resolves in the middle of a transaction that nobody ends, and tells whether one is open. */
   readonly transaction?: {
     readonly open: (client: L) => Promise<unknown>
     readonly isOpen: (client: L) => Promise<boolean>
@@ -32,37 +50,12 @@ export interface ContractRule {
   readonly run: () => Promise<void>
 }
 
-const ended = { outcome: 'returned', handlerSettled: true } as const
 const timedOut = { outcome: 'timedOut', handlerSettled: false } as const
-
-const forever = new AbortController().signal
-
-/** A request as `database()` makes one. */
-const requestOf = (signal: AbortSignal = forever, deadline = Number.POSITIVE_INFINITY): LeaseRequest => ({
-  signal,
-  deadline,
-  giveBack: async () => {},
-})
-
-const hasCode =
-  (...codes: string[]) =>
-  (error: unknown): boolean =>
-    isManagedError(error) && codes.includes(error.code)
 
 const isThe =
   (reason: Error) =>
   (error: unknown): boolean =>
     error === reason
-
-/** How long a connection may take to come back in order. */
-const restoreBound = 3_000
-
-const within = async <T>(milliseconds: number, work: Promise<T>, what: string): Promise<T> => {
-  const started = performance.now()
-  const result = await work
-  ok(performance.now() - started < milliseconds, `${what} took longer than ${milliseconds} ms`)
-  return result
-}
 
 /**
  * The rules that `database()` relies on, for the tests of an adapter.
@@ -82,52 +75,52 @@ const within = async <T>(milliseconds: number, work: Promise<T>, what: string): 
  * ```
  */
 export const adapterContract = <L>(adapter: AdapterUnderTest<L>): ContractRule[] => {
-  const { use, shared } = adapter
+  const { use, shared, borrow = async (client, work) => work(await use(client)) } = adapter
   const rules: ContractRule[] = []
-  const rule = (name: string, check: (db: Database<L>) => Promise<void>, make = () => adapter.make(2)): void => {
+  const rule = (
+    name: string,
+    check: (requests: ContractRequests<L>) => Promise<void>,
+    make = () => adapter.make(2),
+  ): void => {
     const run = async (): Promise<void> => {
       const db = make()
       try {
-        await check(db)
+        await check(new ContractRequests(db, { use, borrow }))
       } finally {
         await db.close()
       }
     }
     rules.push({ name, run })
   }
-  const lend = (db: Database<L>): Promise<Lease<L>> => db.acquire(requestOf())
 
-  rule('lends a client that works', async (db) => {
-    const lease = await lend(db)
-    await use(lease.client)
-    await lease.end(ended)
+  rule('lends a client that works', async (requests) => {
+    await requests.serve()
   })
 
-  rule('takes a client back once, however often it is told to', async (db) => {
-    const lease = await lend(db)
+  rule('takes a client back once, however often it is told to', async (requests) => {
+    const lease = await requests.lend()
     await lease.end(ended)
     await lease.end(ended)
     await lease.end(undefined)
-    const again = await lend(db)
-    await use(again.client)
-    await again.end(ended)
+    await requests.serve()
+    if (!shared) await requests.expectAllThere()
   })
 
-  rule('gives the driver the same pool at every call', async (db) => {
+  rule('gives the driver the same pool at every call', async ({ db }) => {
     equal(await db.pool, await db.pool)
   })
 
-  rule('describes itself in one line', async (db) => {
+  rule('describes itself in one line', async ({ db }) => {
     const text = await db.describe({ environments: 3 })
     ok(text.includes(db.name) && text.includes('3 environments') && !text.includes('\n'), text)
   })
 
-  rule('refuses a request whose signal has aborted, with its reason', async (db) => {
+  rule('refuses a request whose signal has aborted, with its reason', async (requests) => {
     const reason = new Error('aborted before')
-    await rejects(db.acquire(requestOf(AbortSignal.abort(reason))), isThe(reason))
+    await rejects(requests.lend(requestOf(AbortSignal.abort(reason))), isThe(reason))
   })
 
-  rule('calls back with the same, where it has lend()', async (db) => {
+  rule('calls back with the same, where it has lend()', async ({ db }) => {
     const lend = (signal?: AbortSignal): Promise<Lease<L>> =>
       new Promise((take, refuse) => db.lend?.(requestOf(signal), { take, refuse }))
     if (db.lend === undefined) return
@@ -140,142 +133,166 @@ export const adapterContract = <L>(adapter: AdapterUnderTest<L>): ContractRule[]
     await rejects(lend(), hasCode('DATABASE_CLOSED'))
   })
 
-  rule('closes within its deadline while a client is lent, and lends no more', async (db) => {
-    await lend(db)
+  rule('closes within its deadline while a client is lent, and lends no more', async (requests) => {
+    const { db } = requests
+    const { release } = await requests.hold()
     await within(1_500, db.close({ deadline: Date.now() + 200 }), 'close()')
     await within(100, db.close(), 'a second close()')
-    await rejects(lend(db), hasCode('DATABASE_CLOSED'))
+    await rejects(requests.lend(), hasCode('DATABASE_CLOSED'))
+    await within(500, Promise.allSettled([release()]), 'the end of the request')
   })
 
-  rule('closes before anything was opened', async (db) => {
-    await within(100, db.close(), 'close()')
-    await rejects(lend(db), hasCode('DATABASE_CLOSED'))
+  rule('closes before anything was opened', async (requests) => {
+    await within(100, requests.db.close(), 'close()')
+    await rejects(requests.lend(), hasCode('DATABASE_CLOSED'))
   })
 
-  const { makeUnreachable, transaction, session, linger } = adapter
+  const { makeUnreachable, giveBack, transaction, session, linger } = adapter
   if (makeUnreachable !== undefined)
     rule(
       'ends the wait for a server that can not be reached at the deadline, again and again',
-      async (db) => {
-        for (let attempt = 0; attempt < 2; attempt++) {
-          const waited = db.acquire(requestOf(forever, Date.now() + 200))
-          await within(1_000, rejects(waited), 'the wait')
-        }
+      async (requests) => {
+        for (let attempt = 0; attempt < 2; attempt++)
+          await within(1_000, rejects(requests.serve(requestFor(200))), 'the wait')
       },
       makeUnreachable,
     )
   if (shared) return rules
 
-  rule('lends two requests two connections', async (db) => {
-    const leases = await Promise.all([lend(db), lend(db)])
-    const [first, second] = await Promise.all(leases.map(({ client }) => use(client)))
-    notEqual(first, second)
-    for (const lease of leases) await lease.end(ended)
-  })
+  rule('lends two requests two connections, and a third one none', (requests) => requests.expectAllThere())
 
-  rule('lends a connection again that has come back', async (db) => {
+  rule('lends a connection again that has come back', async (requests) => {
     const seen = new Set<unknown>()
-    for (let request = 0; request < 8; request++) {
-      const lease = await lend(db)
-      seen.add(await use(lease.client))
-      await lease.end(ended)
-    }
+    for (let request = 0; request < 8; request++) seen.add(await requests.serve())
     ok(seen.size <= 2, `${seen.size} connections for 8 requests, one after the other`)
   })
 
-  rule('refuses the use of a client whose request has ended, also while another has its connection', async (db) => {
-    const { client, end } = withClient(await lend(db))
-    await end(ended)
-    const others = await Promise.all([lend(db), lend(db)])
-    await rejects(async () => use(client), hasCode('REQUEST_ENDED'))
-    for (const other of others) {
-      await use(other.client)
-      await other.end(ended)
-    }
+  rule(
+    'refuses the use of a client whose request has ended, also while another has its connection',
+    async (requests) => {
+      const lease = await requests.lend()
+      await use(lease.client)
+      await lease.end(ended)
+      const others = await requests.holdAll()
+      await requests.expectRefused(lease.client, 'REQUEST_ENDED')
+      await others.release()
+      await requests.expectAllThere()
+    },
+  )
+
+  rule('refuses the use of a client that was given back', async (requests) => {
+    const lease = await requests.lend()
+    await lease.end(undefined)
+    await requests.expectRefused(lease.client, 'LEASE_RELEASED')
   })
 
-  rule('refuses the use of a client that was given back', async (db) => {
-    const { client, end } = withClient(await lend(db))
-    await end(undefined)
-    await rejects(async () => use(client), hasCode('LEASE_RELEASED'))
-  })
+  if (giveBack !== undefined) {
+    rule(
+      'tells a request that its client was given back by a method of its own, and refuses its use',
+      async (requests) => {
+        let heard = 0
+        const lease = await requests.lend(requestOf(), () => {
+          heard += 1
+        })
+        await giveBack(lease.client)
+        equal(heard, 1, `giveBack() of the request was called ${heard} times`)
+        await requests.expectRefused(lease.client, 'LEASE_RELEASED')
+      },
+    )
 
-  rule('ends a wait when its signal aborts, and what comes later goes back', async (db) => {
-    const held = await Promise.all([lend(db), lend(db)])
+    rule('takes a client back once, however often a method of its own gives it back', async (requests) => {
+      const lease = await requests.lend()
+      await giveBack(lease.client)
+      const others = await requests.holdAll()
+      try {
+        await giveBack(lease.client)
+      } catch (error) {
+        if (!hasCode('LEASE_RELEASED')(error)) throw error
+      }
+      await lease.end(ended)
+      await requests.expectNoneLeft()
+      await others.release()
+      await requests.expectAllThere()
+    })
+  }
+
+  rule('ends a wait when its signal aborts, and what comes later goes back', async (requests) => {
+    const others = await requests.holdAll()
     const reason = new Error('aborted meanwhile')
     const controller = new AbortController()
-    const waiting = Array.from({ length: 5 }, () => db.acquire(requestOf(controller.signal)))
-    const refused = Promise.all(waiting.map((wait) => rejects(wait, isThe(reason))))
+    const ask = () => requests.waits(requestOf(controller.signal)).map((wait) => rejects(wait, isThe(reason)))
+    const refused = ask()
+    await nextTurn()
+    refused.push(...ask())
     controller.abort(reason)
-    await within(500, refused, 'the end of the waits')
-    for (const lease of held) await lease.end(ended)
-    const again = await Promise.all([lend(db), lend(db)])
-    for (const lease of again) {
-      await use(lease.client)
-      await lease.end(ended)
-    }
+    await within(500, Promise.all(refused), 'the end of the waits')
+    await others.release()
+    await requests.expectAllThere()
   })
 
-  rule('ends a wait at its deadline with an error that can be retried', async (db) => {
-    const held = await Promise.all([lend(db), lend(db)])
-    const wait = db.acquire(requestOf(forever, Date.now() + 50))
-    const refused = rejects(wait, (error) => isManagedError(error) && error.retryable)
-    await within(500, refused, 'the wait')
-    for (const lease of held) await lease.end(ended)
+  rule('ends a wait at its deadline with an error that can be retried', async (requests) => {
+    const others = await requests.holdAll()
+    const refused = requests.waits(requestFor(moment)).map((wait) => rejects(wait, isRetryable))
+    await within(500, Promise.all(refused), 'the end of the waits')
+    await others.release()
   })
 
-  rule('serves those that wait in their order', async (db) => {
-    const held = await Promise.all([lend(db), lend(db)])
+  rule('serves those that wait in their order', async (requests) => {
+    const first = await requests.hold()
+    const second = await requests.hold()
     const served: number[] = []
     const waiting = Array.from({ length: 6 }, async (_, order) => {
-      const lease = await lend(db)
+      await requests.serve()
       served.push(order)
-      await use(lease.client)
-      await lease.end(ended)
     })
-    for (const lease of held) await lease.end(ended)
+    await first.release()
     await Promise.all(waiting)
     deepEqual(served, [0, 1, 2, 3, 4, 5])
+    await second.release()
   })
 
+  if (adapter.borrow !== undefined) {
+    rule('has a connection come back before the request ends that borrowed it', async (requests) => {
+      const lease = await requests.lend()
+      await use(lease.client)
+      await borrow(lease.client, async () => {})
+      await within(1_000, requests.expectAllThere(), 'the return')
+      await lease.end(ended)
+    })
+
+    rule('refuses what still waits for a connection when its request ends', async (requests) => {
+      const others = await requests.holdAll()
+      const lease = await requests.lend()
+      const refused = requests.expectRefused(lease.client, 'REQUEST_ENDED')
+      await nextTurn()
+      await lease.end(ended)
+      await others.release()
+      await refused
+      await requests.expectAllThere()
+    })
+  }
+
   if (transaction !== undefined)
-    rule('shows no request the transaction of the one before', async (db) => {
-      const leases = await Promise.all([lend(db), lend(db)])
-      for (const { client } of leases) await transaction.open(client)
-      for (const lease of leases) await lease.end(ended)
-      for (const lease of await within(restoreBound, Promise.all([lend(db), lend(db)]), 'the next clients')) {
-        equal(await transaction.isOpen(lease.client), false)
-        await lease.end(ended)
-      }
+    rule('shows no request the transaction of the one before', async (requests) => {
+      await requests.inTwo(transaction.open)
+      deepEqual(await requests.inTwo(transaction.isOpen), [false, false])
     })
 
   if (session !== undefined)
-    rule('shows no request the session of the one before', async (db) => {
-      const leases = await Promise.all([lend(db), lend(db)])
-      for (const { client } of leases) await session.soil(client)
-      for (const lease of leases) await lease.end(ended)
-      for (const lease of await within(restoreBound, Promise.all([lend(db), lend(db)]), 'the next clients')) {
-        equal(await session.isSoiled(lease.client), false)
-        await lease.end(ended)
-      }
+    rule('shows no request the session of the one before', async (requests) => {
+      await requests.inTwo(session.soil)
+      deepEqual(await requests.inTwo(session.isSoiled), [false, false])
     })
 
   if (linger !== undefined)
-    rule('has what outlives its request ended, and serves on', async (db) => {
-      const leases = await Promise.all([lend(db), lend(db)])
+    rule('has what outlives its request ended, and serves on', async (requests) => {
+      const leases = [await requests.lend(), await requests.lend()]
       const lingering = leases.map(({ client }) => linger(client).catch(() => {}))
+      await requests.expectNoneLeft()
       for (const lease of leases) void lease.end(timedOut)
-      await within(restoreBound, Promise.all(lingering), 'what lingers')
-      for (const lease of await within(restoreBound, Promise.all([lend(db), lend(db)]), 'the next clients')) {
-        await use(lease.client)
-        await lease.end(ended)
-      }
+      await within(patience, Promise.all(lingering), 'what lingers')
+      await requests.expectAllThere()
     })
 
   return rules
 }
-
-const withClient = <L>(lease: Lease<L>): { client: L; end: Lease<L>['end'] } => ({
-  client: lease.client,
-  end: (ending) => lease.end(ending),
-})

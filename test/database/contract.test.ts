@@ -16,6 +16,7 @@ const postgres: AdapterUnderTest<PoolClient> = {
   makeUnreachable: () => pgPool({ connections: 2, config: { ...server.config, port: 1 } }),
   use: (client) => value(client, 'SELECT pg_backend_pid()'),
   shared: false,
+  giveBack: (client) => client.release(),
   transaction: {
     open: (client) => client.query('BEGIN; SELECT pg_current_xact_id()'),
     isOpen: async (client) => (await value(client, 'SELECT pg_current_xact_id_if_assigned()')) !== null,

@@ -1,8 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
-import { managed } from 'middy-managed-instances'
-import { database } from 'middy-managed-instances/database'
+import { type Ending, managed, RequestEndedError } from 'middy-managed-instances'
 import {
+  type Database,
+  DatabaseClosedError,
+  database,
+  type Lease,
+  LeaseReleasedError,
+  type LeaseRequest,
+} from 'middy-managed-instances/database'
+import {
+  type AdapterUnderTest,
   adapterContract,
   barrier,
   expectNoLeaks,
@@ -29,6 +37,173 @@ describe('the contract of adapters', () => {
     shared: false,
   })
   for (const { name, run } of rules) test(name, run)
+})
+
+/** A client without a connection of its own: each query and transaction has one of `connections` while it runs. */
+class Handle {
+  readonly connections: MemoryAdapter<Client>
+  readonly request: LeaseRequest
+  #refusal: Error | undefined
+
+  constructor(connections: MemoryAdapter<Client>, request: LeaseRequest) {
+    this.connections = connections
+    this.request = request
+  }
+
+  query(): Promise<number> {
+    return this.transact(async (connection) => connection)
+  }
+
+  async transact<R>(work: (connection: number) => Promise<R>): Promise<R> {
+    this.refuseIfEnded()
+    const lease = await this.connections.acquire(this.request)
+    try {
+      this.refuseIfEndedMeanwhile()
+      return await work(await lease.client.query())
+    } finally {
+      await lease.end(undefined)
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.request.giveBack()
+  }
+
+  refuseIfEnded(): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+  }
+
+  refuseIfEndedMeanwhile(): void {
+    this.refuseIfEnded()
+  }
+
+  revoke(ending: Ending | undefined): undefined {
+    this.#refusal ??=
+      ending === undefined
+        ? new LeaseReleasedError('handles', 'a query')
+        : new RequestEndedError('a handle', ending.outcome)
+  }
+}
+
+const handles = (Kind = Handle): AdapterUnderTest<Handle> => ({
+  make: (count) => {
+    const connections = memoryAdapter({ client: () => new Client(), connections: count, name: 'handles' })
+    let isClosed = false
+    const acquire: Database<Handle>['acquire'] = async (request) => {
+      request.signal.throwIfAborted()
+      if (isClosed) throw new DatabaseClosedError('handles')
+      const client = new Kind(connections, request)
+      return { client, end: (ending) => client.revoke(ending) }
+    }
+    const close = async (): Promise<void> => {
+      isClosed = true
+      await connections.close()
+    }
+    return {
+      name: 'handles',
+      pool: connections.pool,
+      acquire,
+      describe: (options) => connections.describe(options),
+      close,
+    }
+  },
+  use: (handle) => handle.query(),
+  shared: false,
+  borrow: (handle, work) => handle.transact(work),
+  giveBack: (handle) => handle.end(),
+})
+
+describe('the contract of adapters whose clients take connections themselves', () => {
+  for (const { name, run } of adapterContract(handles())) test(name, run)
+
+  class Tireless extends Handle {
+    override revoke(): undefined {}
+  }
+
+  const faults: [fault: string, rule: string, Kind: typeof Handle][] = [
+    [
+      'shares one connection',
+      'two requests two connections',
+      class extends Handle {
+        override transact<R>(work: (connection: number) => Promise<R>): Promise<R> {
+          return work(0)
+        }
+      },
+    ],
+    [
+      'connects for each query',
+      'that has come back',
+      class extends Handle {
+        override transact<R>(work: (connection: number) => Promise<R>): Promise<R> {
+          return work(++made)
+        }
+      },
+    ],
+    ['works on after its end', 'whose request has ended', Tireless],
+    ['works on after it was given back', 'tells a request', Tireless],
+    [
+      'waits however its request ends',
+      'when its signal aborts',
+      class extends Handle {
+        constructor(connections: MemoryAdapter<Client>, request: LeaseRequest) {
+          super(connections, { ...request, signal: new AbortController().signal })
+        }
+      },
+    ],
+    [
+      'waits for as long as it takes',
+      'at its deadline',
+      class extends Handle {
+        constructor(connections: MemoryAdapter<Client>, request: LeaseRequest) {
+          super(connections, { ...request, deadline: Number.POSITIVE_INFINITY })
+        }
+      },
+    ],
+    [
+      'keeps a connection for later',
+      'before the request ends',
+      class extends Handle {
+        #kept: Promise<Lease<Client>> | undefined
+        override async transact<R>(work: (connection: number) => Promise<R>): Promise<R> {
+          this.#kept ??= this.connections.acquire(this.request)
+          return work(await (await this.#kept).client.query())
+        }
+      },
+    ],
+    [
+      'begins what has waited when its request ended',
+      'still waits for a connection',
+      class extends Handle {
+        override refuseIfEndedMeanwhile(): void {}
+      },
+    ],
+    [
+      'is given back without telling its request',
+      'tells a request',
+      class extends Handle {
+        override async end(): Promise<void> {
+          this.revoke(undefined)
+        }
+      },
+    ],
+    [
+      'ends the pool when it is given back again',
+      'a method of its own gives it back',
+      class extends Handle {
+        #isGivenBack = false
+        override async end(): Promise<void> {
+          if (this.#isGivenBack) await this.connections.close()
+          this.#isGivenBack = true
+          await super.end()
+        }
+      },
+    ],
+  ]
+
+  test.each(faults)('are noticed to be broken by one that %s', async (_fault, part, Kind) => {
+    const rule = adapterContract(handles(Kind)).find(({ name }) => name.includes(part))
+    await expect(rule?.run()).rejects.toMatchObject({ code: 'ERR_ASSERTION' })
+  })
 })
 
 const handlerOf = <R>(db: MemoryAdapter<Client>, work: (client: Client) => R) =>

@@ -17,6 +17,7 @@ onMariaDb('mysqlPool()', () => {
     makeUnreachable: () => mysqlPool({ connections: 2, config: { ...server.config, port: 1 } }),
     use: (client) => value(client, 'SELECT CONNECTION_ID()'),
     shared: false,
+    giveBack: (client) => client.release(),
     transaction: {
       open: (client) => client.beginTransaction(),
       isOpen: async (client) => (await value(client, 'SELECT @@in_transaction')) === 1,
