@@ -121,10 +121,69 @@ describe('sharedClient()', () => {
     const context = createContext({ getRemainingTimeInMillis: () => 100 })
     const brief = invoke(handler, undefined, { context })
     const patient = invoke(handler, undefined)
-    await expect(brief).rejects.toBeDefined()
+    expect(await failureOf(() => brief)).toMatchObject({ code: 'DATABASE_CONNECT' })
     expect(within).toBeUndefined()
     opening.resolve()
     await expect(patient).resolves.toBe(true)
+  })
+
+  test('gives a client up that does not connect in time, and opens another', async () => {
+    const connecting = [new Promise<void>(() => {}), undefined]
+    const closed: Server[] = []
+    const db = own({
+      connectTimeout: 20,
+      connect: () => connecting.shift(),
+      close: (server) => {
+        closed.push(server)
+        return close(server)
+      },
+    })
+    const handler = handlerOf(db, (server) => server.listening)
+    expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({
+      code: 'DATABASE_CONNECT',
+      message: expect.stringMatching(/no answer within 20 ms.*raise connectTimeout/),
+      retryable: true,
+    })
+    expect(closed).toHaveLength(1)
+    await expect(invoke(handler, undefined)).resolves.toBe(true)
+  })
+
+  test('closes a client that comes too late, and does not connect it', async () => {
+    const opening = Promise.withResolvers<void>()
+    const told = Promise.withResolvers<Server>()
+    const openings = [opening.promise]
+    let connected = 0
+    const db = own({
+      connectTimeout: 20,
+      open: async () => {
+        await openings.shift()
+        return listen()
+      },
+      connect: () => {
+        connected += 1
+      },
+      close: (server) => {
+        told.resolve(server)
+        return close(server)
+      },
+    })
+    const handler = handlerOf(db, (server) => server)
+    expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({ code: 'DATABASE_CONNECT' })
+    const server = await db.pool
+    opening.resolve()
+    const late = await told.promise
+    expect(late).not.toBe(server)
+    expect(connected).toBe(1)
+  })
+
+  test('is closed also while it opens in vain', async () => {
+    const opening = Promise.withResolvers<Server>()
+    const db = own({ open: () => opening.promise })
+    const failed = db.pool.catch((error) => error)
+    const closed = db.close()
+    opening.reject(new Error('refused'))
+    await expect(closed).resolves.toBeUndefined()
+    await expect(failed).resolves.toMatchObject({ message: 'refused' })
   })
 
   test('closes its client once, and opens no other', async () => {

@@ -5,6 +5,8 @@ import { type Database, DatabaseConnectError } from 'middy-managed-instances/dat
 import { mysqlPool } from 'middy-managed-instances/database/mysql2'
 import { type PgPoolOptions, pgPool } from 'middy-managed-instances/database/pg'
 import { invoke } from 'middy-managed-instances/testing'
+import pg from 'pg'
+import { sendCancelRequest } from '../../middlewares/database/pg/cancel.ts'
 import { failureOf, handlerOf, testServer } from './support/server.ts'
 
 const server = testServer()
@@ -77,6 +79,20 @@ describe('a server that accepts and says nothing', () => {
   })
 })
 
+test('a cancellation that nobody answers is given up, and its socket closed', async () => {
+  const accepted = Promise.withResolvers<Socket>()
+  const quiet = createServer(accepted.resolve).listen(0, '127.0.0.1')
+  await once(quiet, 'listening')
+  const { port } = quiet.address() as { port: number }
+  const login = { processID: 1, secretKey: 1, ssl: false, sslnegotiation: undefined, stream: undefined }
+  const error = await failureOf(() => sendCancelRequest(pg, { host: '127.0.0.1', port, ...login }))
+  expect(error).toMatchObject({ code: 'ETIMEDOUT' })
+  const socket = await accepted.promise
+  socket.resume()
+  await once(socket, 'close')
+  await new Promise((closed) => quiet.close(closed))
+})
+
 test('credentials that do not come are asked for anew', async () => {
   let asked = 0
   const credentials = (): Promise<string> | string => {
@@ -96,4 +112,13 @@ test('describe() says who is refused, and what to do', async () => {
     code: 'DATABASE_CONNECT',
     message: expect.stringMatching(/^pgPool\(\): can't connect/),
   })
+})
+
+test('describe() waits for a connection no longer than a request does, and says who has them', async () => {
+  const db = server.pool({ connections: 1, acquireTimeout: 100 })
+  const handler = handlerOf(db, async (own) => {
+    await own.client()
+    return failureOf(() => db.describe())
+  })
+  expect(await invoke(handler, undefined)).toMatchObject({ code: 'DATABASE_BUSY', data: { lent: 1, connections: 1 } })
 })

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
+import { noAnswer } from '../pool/system-errors.ts'
 import type { CoreConnection } from './internals.ts'
 
 /** There are no credentials to connect with. mysql2 writes on its errors, and the cause is somebody else's. */
@@ -12,9 +13,7 @@ export class CredentialsUnavailable extends Error {
 /** Connects the socket that mysql2 has been given, and breaks off what takes too long. */
 export const connectSocket = (socket: Socket, core: CoreConnection, connectTimeout: number): void => {
   const { socketPath, host, port, enableKeepAlive, keepAliveInitialDelay = 0 } = core.config
-  const timer = setTimeout(() => {
-    socket.destroy(Object.assign(new Error(`no answer within ${connectTimeout} ms`), { code: 'ETIMEDOUT' }))
-  }, connectTimeout)
+  const timer = setTimeout(() => socket.destroy(noAnswer(connectTimeout)), connectTimeout)
   const done = (): void => clearTimeout(timer)
   core.once('connect', done)
   socket.once('close', done)

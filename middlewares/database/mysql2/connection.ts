@@ -119,6 +119,11 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     return this.#retires || performance.now() > this.#expires
   }
 
+  /** Whether only an answer of the server's tells its state. */
+  get isInDoubt(): boolean {
+    return !this.#isKnown
+  }
+
   /** How it is configured, for those who may look, or open another one like it, and not change it. */
   get sharedConfig(): Readonly<CoreConfig> {
     this.#sharedConfig ??= this.#shareConfig()
@@ -220,12 +225,8 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   #dropUnsent(): void {
     const message = `${this.#settings.name}: the query was not sent, because its request is over or was told to stop.`
     const error = Object.assign(new Error(message), { code: 'ER_QUERY_INTERRUPTED' })
-    for (let command = this.core._commands.shift(); command; command = this.core._commands.shift()) {
-      // Where its preparation has failed, it has been told.
-      if (Object.hasOwn(command, 'start')) continue
-      if (command.onResult !== undefined) command.onResult(error)
-      else if (command.listenerCount('error') > 0) command.emit('error', error)
-    }
+    const { _commands: unsent } = this.core
+    for (let index = 0; index < unsent.length; index++) failInTurn(unsent.get(index), error)
   }
 
   async #settle(): Promise<void> {
@@ -286,6 +287,15 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
       this.core.query({ sql: 'SELECT DATABASE()', ...plainRows }, answering(resolve, reject)),
     )
     return (rows as [[unknown]])[0][0] !== null
+  }
+}
+
+/** Fails a command when its turn comes. By then one whose preparation fails has been told, and does nothing. */
+const failInTurn = (command: Command, error: Error): void => {
+  command.start = () => {
+    if (command.onResult !== undefined) command.onResult(error)
+    else if (command.listenerCount('error') > 0) command.emit('error', error)
+    return null
   }
 }
 

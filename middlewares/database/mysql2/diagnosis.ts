@@ -1,9 +1,5 @@
 import type { ConnectProblem } from '../pool/driver.ts'
-
-interface Failure {
-  readonly code?: string
-  readonly message?: string
-}
+import { type Failure, failureOf, passingSystemCodes } from '../pool/system-errors.ts'
 
 const refused = new Set(['ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR'])
 
@@ -11,14 +7,7 @@ const refused = new Set(['ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD
 export const isAuthenticationFailure = (error: unknown): boolean => refused.has((error as Failure).code ?? '')
 
 const passing = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EAI_AGAIN',
-  'ENOENT',
+  ...passingSystemCodes,
   'PROTOCOL_CONNECTION_LOST',
   'ER_CON_COUNT_ERROR',
   'ER_TOO_MANY_USER_CONNECTIONS',
@@ -66,11 +55,9 @@ const codeOf = ({ code = '', message = '' }: Failure): string =>
 
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
-  // A host with several addresses fails with an error for each.
-  const { errors } = error as Partial<AggregateError>
-  const first: unknown = Array.isArray(errors) ? (errors[0] ?? error) : error
-  const { message = '' } = first as Failure
-  const code = codeOf(first as Failure)
+  const failure = failureOf(error)
+  const { message = '' } = failure
+  const code = codeOf(failure)
   const isOfCertificate = /certificate|self.signed|altnames/i.test(message)
   const remedy = isOfCertificate ? certificate : (remedies[code] ?? 'See the cause for more.')
   if (refused.has(code)) return { kind: 'authentication', remedy }

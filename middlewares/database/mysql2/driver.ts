@@ -2,7 +2,7 @@ import { Socket } from 'node:net'
 import type { ConnectionOptions, PoolOptions, SslOptions } from 'mysql2'
 import type mysql from 'mysql2/promise'
 import { loadDriver } from '../load-driver.ts'
-import { doneWithin } from '../pool/bounded.ts'
+import { closeConnections } from '../pool/closing.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
 import { CredentialsUnavailable } from './connecting.ts'
@@ -11,9 +11,6 @@ import { diagnose } from './diagnosis.ts'
 import type { CoreConfig, CoreConnection, CorePool } from './internals.ts'
 import { QueryKiller } from './kill.ts'
 import { clientClass } from './leased-client.ts'
-
-/** The last milliseconds of a close go to ending what the server still runs. */
-const cancelBound = 50
 
 interface Driver {
   readonly core: typeof import('mysql2')
@@ -72,12 +69,16 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
     coreOf(pool.pool).getConnection((error, core) => {
       if (core === undefined) return done(error instanceof CredentialsUnavailable ? error.cause : error)
       const connection = this.#of(core)
-      connection.hear(() => {
-        if (connection.state !== 'broken') return done(undefined, connection)
-        // It was lost, or others have left it so that it serves nobody.
-        connection.checkIn('destroy')
-        this.checkOut(pool, done)
-      })
+      const look = (): void => {
+        const { state } = connection
+        if (state !== 'broken' && state !== 'transaction') done(undefined, connection)
+        else {
+          // It was lost, or somebody has left something on it who had it of the pool.
+          connection.checkIn('destroy')
+          this.checkOut(pool, done)
+        }
+      }
+      connection.hear(() => (connection.isInDoubt ? void connection.settled().then(look) : look()))
     })
   }
 
@@ -100,11 +101,7 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
 
   async close(pool: mysql.Pool, deadline: number): Promise<void> {
     const ended = Promise.all(Array.from(this.#open, (connection) => connection.retire()))
-    if (!(await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended))) {
-      const busy = [...this.#open].filter(({ state }) => state === 'busy')
-      await doneWithin(cancelBound, Promise.allSettled(busy.map((connection) => connection.cancel())))
-      for (const connection of this.#open) connection.destroy()
-    }
+    await closeConnections(this.#open, ended, deadline)
     coreOf(pool.pool).end(() => {})
   }
 

@@ -16,6 +16,8 @@ export type Callback = (error: unknown, ...results: unknown[]) => void
 export interface Command extends EventEmitter {
   /** The method that reads the next packet of the answer. */
   readonly next: unknown
+  /** Sends it, and returns what reads the answer; nothing if there is none. */
+  start: () => unknown
   readonly onResult?: Callback
   readonly resultsetHeader?: unknown
   readonly infileOk?: unknown
@@ -55,7 +57,7 @@ export interface CoreConnection extends EventEmitter {
   readonly authorized: boolean
   readonly _command?: Command | null
   /** What has not been sent. */
-  readonly _commands: { shift(): Command | undefined }
+  readonly _commands: { readonly length: number; get(index: number): Command }
   readonly _paused: boolean
   handlePacket(packet?: Packet): void
   query(...queryAndCallback: unknown[]): Command

@@ -1,4 +1,6 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import type pg from 'pg'
+import { noAnswer } from '../pool/system-errors.ts'
 
 /** What a CancelRequest needs to know of the connection whose query it ends. */
 export interface CancelTarget {
@@ -17,6 +19,9 @@ interface CancelConnection extends pg.Connection {
   cancel(processID: number, secretKey: number): void
 }
 
+/** Milliseconds. Who asks waits no longer either. */
+const patience = 1_000
+
 /**
  * Asks the server to end what a connection is running, over a connection of its own, with TLS if that one has it.
  * Resolves when the server has hung up, which it does after it has sent the signal.
@@ -28,6 +33,7 @@ export const sendCancelRequest = (driver: typeof pg, target: CancelTarget): Prom
     const { host, port, ssl, sslnegotiation, stream } = target
     const options = { ssl, sslNegotiation: sslnegotiation, stream } as pg.ConnectionConfig
     const connection = new driver.Connection(options) as CancelConnection
+    const timer = setTimeout(() => connection.stream.destroy(noAnswer(patience)), patience)
     const cancel = (): void => connection.cancel(target.processID, target.secretKey)
     connection.once('connect', () => {
       if (!ssl) cancel()
@@ -38,7 +44,10 @@ export const sendCancelRequest = (driver: typeof pg, target: CancelTarget): Prom
       connection.stream.destroy()
       reject(error)
     })
-    connection.once('end', () => resolve())
+    connection.once('end', () => {
+      clearTimeout(timer)
+      resolve()
+    })
     if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}` as unknown as number, host)
     else connection.connect(port, host)
   })

@@ -1,29 +1,12 @@
 import type { ConnectProblem } from '../pool/driver.ts'
-
-interface Failure {
-  readonly code?: string
-  readonly message?: string
-}
+import { type Failure, failureOf, passingSystemCodes } from '../pool/system-errors.ts'
 
 const refused = new Set(['28P01', '28000'])
 
 /** Whether the server refused the login. */
 export const isAuthenticationFailure = (error: unknown): boolean => refused.has((error as Failure).code ?? '')
 
-const passing = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EAI_AGAIN',
-  'ENOENT',
-  '53300',
-  '57P01',
-  '57P02',
-  '57P03',
-])
+const passing = new Set([...passingSystemCodes, '53300', '57P01', '57P02', '57P03'])
 
 const passingMessage = /^(Connection terminated|timeout expired)/
 
@@ -52,10 +35,7 @@ const messageRemedies: readonly (readonly [RegExp, string])[] = [
 
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
-  // A host with several addresses fails with an error for each.
-  const { errors } = error as Partial<AggregateError>
-  const first: unknown = Array.isArray(errors) ? (errors[0] ?? error) : error
-  const { code = '', message = '' } = first as Failure
+  const { code = '', message = '' } = failureOf(error)
   const remedy =
     remedies[code] ?? messageRemedies.find(([pattern]) => pattern.test(message))?.[1] ?? 'See the cause for more.'
   if (refused.has(code)) return { kind: 'authentication', remedy }

@@ -1,14 +1,11 @@
 import type pg from 'pg'
 import { loadDriver } from '../load-driver.ts'
-import { doneWithin } from '../pool/bounded.ts'
+import { closeConnections } from '../pool/closing.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
 import { AtHand } from './at-hand.ts'
 import { connectionClass, type PgConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
-
-/** The last milliseconds of a close go to ending what the server still runs. */
-const cancelBound = 50
 
 type CheckedOut = (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void
 
@@ -79,13 +76,10 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     return Number(rows[0]?.max_connections)
   }
 
-  async close(pool: pg.Pool, deadline: number): Promise<void> {
+  close(pool: pg.Pool, deadline: number): Promise<void> {
     this.#atHand.clear()
     const ended = Promise.all([pool.end(), ...Array.from(this.#open, endOf)])
-    if (await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended)) return
-    const busy = [...this.#open].filter(({ state }) => state === 'busy')
-    await doneWithin(cancelBound, Promise.allSettled(busy.map((connection) => connection.cancel())))
-    for (const connection of this.#open) connection.destroy()
+    return closeConnections(this.#open, ended, deadline)
   }
 
   #hear(pool: pg.Pool, connection: PgConnection, done: CheckedOut): void {

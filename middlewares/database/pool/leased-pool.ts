@@ -11,11 +11,12 @@ import { Watch } from '../../../src/scope/watch.ts'
 import { describeBudget } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError, DatabaseConnectError } from '../errors.ts'
 import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
+import { doneWithin } from './bounded.ts'
+import { closeBound } from './closing.ts'
 import type { PoolDriver } from './driver.ts'
 import type { Acquired, LeaseSettings, PooledLease } from './pooled-lease.ts'
+import { noAnswer } from './system-errors.ts'
 import { Turns } from './turns.ts'
-
-const closeBound = 1_000
 
 /** What a pooled database is made of. */
 export interface PoolSettings<P, L, M> extends Omit<LeaseSettings<L, M>, 'name' | 'turns' | 'lent'> {
@@ -74,17 +75,8 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   }
 
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
-    const { driver, share } = this.#settings
     const { pool } = await this.#open()
-    const maxConnections = await driver.maxConnections(pool).catch((error) => {
-      const { kind, remedy } = driver.diagnose(error)
-      throw new DatabaseConnectError(
-        { database: this.name, attempts: 1, transient: kind === 'transient' },
-        remedy,
-        error,
-      )
-    })
-    return describeBudget(this.name, share, environments, maxConnections)
+    return describeBudget(this.name, this.#settings.share, environments, await this.#maxConnections(pool))
   }
 
   close({ deadline = Date.now() + closeBound }: CloseOptions = {}): Promise<void> {
@@ -154,9 +146,22 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     await this.#settings.driver.close(opened.pool, deadline)
   }
 
+  async #maxConnections(pool: P): Promise<number> {
+    const { driver, acquireTimeout } = this.#settings
+    const asked = driver.maxConnections(pool)
+    try {
+      if (await doneWithin(acquireTimeout, asked)) return await asked
+    } catch (error) {
+      const { kind, remedy } = driver.diagnose(error)
+      const transient = kind === 'transient'
+      throw new DatabaseConnectError({ database: this.name, attempts: 1, transient }, remedy, error)
+    }
+    throw this.#lent.size === 0 ? this.#unanswered(acquireTimeout) : this.#busy(acquireTimeout)
+  }
+
   /** Nobody has a connection: the server is not to be reached. */
   #unanswered(waited: number): DatabaseConnectError {
-    const cause = Object.assign(new Error(`no answer within ${Math.round(waited)} ms`), { code: 'ETIMEDOUT' })
+    const cause = noAnswer(waited)
     const { remedy } = this.#settings.driver.diagnose(cause)
     return new DatabaseConnectError({ database: this.name, attempts: 1, transient: true }, remedy, cause)
   }

@@ -1,7 +1,16 @@
 import { callBack } from '../../../src/call-back.ts'
 import type { Database } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
-import { aBoolean, aFunction, milliseconds, oneOf, type Rule, type Rules, required } from '../../../src/options.ts'
+import {
+  aBoolean,
+  aFunction,
+  milliseconds,
+  oneOf,
+  type Rule,
+  type Rules,
+  required,
+  text,
+} from '../../../src/options.ts'
 import { runtime } from '../../../src/runtime/environment.ts'
 import { aBudget, shareOf } from '../budget.ts'
 import { CredentialStore, type Credentials, someCredentials } from '../credentials.ts'
@@ -44,6 +53,8 @@ export interface PoolOptions<Config> {
    * @defaultValue one structured line by `console.warn`
    */
   onLeak?: (leak: Leak) => void
+  /** How messages, errors and leaks call it, where there are several. @defaultValue the adapter, such as 'pgPool()' */
+  name?: string
   /** Told of errors of idle connections, which are replaced. @defaultValue one structured line by `console.warn` */
   onError?: (error: Error) => void
 }
@@ -71,6 +82,7 @@ export const poolRules = (
   stacks: aBoolean,
   onLeak: aFunction,
   onError: aFunction,
+  name: text,
   map: aFunction,
 })
 
@@ -99,7 +111,7 @@ const logIdleError = (name: string, error: Error): void =>
 
 /** Makes the pool of a driver from options that have been checked. */
 export const openPool = <P, Client, Config extends object, L>(
-  name: string,
+  adapter: string,
   options: PoolOptions<Config> & Mapped<Client, L>,
   driverOf: (settings: DriverSettings<Config>) => PoolDriver<P, Client>,
 ): Database<L, P> => {
@@ -113,6 +125,7 @@ export const openPool = <P, Client, Config extends object, L>(
     reset = 'dirty',
     stacks = false,
     onLeak = logLeak,
+    name = adapter,
     onError = (error: Error) => logIdleError(name, error),
     map = (client: Client) => client as unknown as L,
   } = options

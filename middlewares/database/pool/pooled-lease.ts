@@ -53,13 +53,13 @@ export class PooledLease<L, M> implements Lease<M>, Watched {
     this.#request = request
     this.#connection = connection
     this.#acquired = acquired
+    settings.lent.add(this)
     try {
       this.client = settings.map(connection.lend(request))
     } catch (error) {
-      settings.turns.takeBack(connection, 'keep')
+      void this.end(undefined)
       throw error
     }
-    settings.lent.add(this)
   }
 
   /** The signal is worth a listener to one that is still lent at the second look. */

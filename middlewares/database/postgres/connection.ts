@@ -81,7 +81,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
       onnotify: (channel: string, payload: string) => this.#audience?.notify(channel, payload),
     } as object)
     this.#primitives = primitivesOf(this.#sql)
-    this.#running = new RunningQueries(this.#primitives.cancel)
+    this.#running = new RunningQueries(this.#primitives.cancel, Boolean(this.#sql.options.ssl))
   }
 
   /** Opens a connection, with credentials asked for it. */
@@ -157,7 +157,10 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     options: string,
     work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
   ): Promise<unknown> {
-    const transaction = new Transaction(() => this.#isGone)
+    const transaction = new Transaction(
+      () => this.#isGone,
+      () => this.#running.enter(),
+    )
     this.#transaction = transaction
     try {
       return await transaction.run(this.#sql, options, work)
@@ -166,6 +169,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
       throw error
     } finally {
       this.#transaction = undefined
+      if (transaction.isEnding) this.#running.leave()
       transaction.revoke(() => endedError(this.#name, 'a query of an ended transaction', undefined))
     }
   }
@@ -219,8 +223,9 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#idleness.hear(callback)
   }
 
-  /** Ends it when nothing runs on it any more. */
+  /** Ends it, if it has come back; or when it does: postgres.js, once told to end, can't be told to break off any more. */
   end(): Promise<void> {
+    if (this.state === 'busy' || this.state === 'transaction') return this.ended
     if (this.#state === 'idle') this.#state = 'ending'
     this.#sql.end().catch(() => {})
     return this.ended

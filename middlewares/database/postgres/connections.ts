@@ -1,11 +1,8 @@
 import type postgres from 'postgres'
-import { doneWithin } from '../pool/bounded.ts'
+import { closeConnections } from '../pool/closing.ts'
 import { type ConnectionSettings, openConnection, type PostgresConnection } from './connection.ts'
 
 type CheckedOut = (error: unknown, connection?: PostgresConnection) => void
-
-/** The last milliseconds of a close go to ending what the server still runs. */
-const cancelBound = 50
 
 /** What the connections of one worker are made with. */
 export interface ConnectionsSettings extends ConnectionSettings {
@@ -65,10 +62,7 @@ export class Connections {
   async close(deadline: number): Promise<void> {
     this.#closing = true
     const ended = Promise.all(Array.from(this.#open, (connection) => connection.end()))
-    if (await doneWithin(Math.max(0, deadline - cancelBound - Date.now()), ended)) return
-    const left = [...this.#open]
-    await doneWithin(cancelBound, Promise.allSettled(left.map((connection) => connection.cancel())))
-    for (const connection of left) connection.destroy()
+    await closeConnections(this.#open, ended, deadline)
   }
 
   #serve(): void {

@@ -1,6 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { callBack } from '../../../src/call-back.ts'
 import type { Lease } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
+import { DatabaseClosedError } from '../errors.ts'
+import { backoff } from '../pool/backoff.ts'
 import { inContext } from '../pool/in-context.ts'
 import type { PostgresConnection } from './connection.ts'
 
@@ -12,6 +15,13 @@ export interface Subscription {
   readonly unlisten: () => Promise<void>
 }
 
+/** Those who listen to one channel. */
+interface Channel {
+  readonly listeners: Set<Listener>
+  /** Whether the server has accepted it. */
+  isKnown: boolean
+}
+
 const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`
 
 /** The channels the requests of one worker listen to: over one of its connections, lent while there is any. */
@@ -19,7 +29,7 @@ export class Listening {
   readonly #name: string
   readonly #lend: () => Promise<Lease<PostgresConnection>>
   readonly #onError: (error: unknown) => void
-  readonly #channels = new Map<string, Set<Listener>>()
+  readonly #channels = new Map<string, Channel>()
   #lending: Promise<Lease<PostgresConnection>> | undefined
 
   constructor(name: string, lend: () => Promise<Lease<PostgresConnection>>, onError: (error: unknown) => void) {
@@ -35,11 +45,13 @@ export class Listening {
         (cause) => this.#report(channel, cause),
       ),
     )
-    const listeners = this.#channels.get(channel) ?? new Set()
-    this.#channels.set(channel, listeners.add(bound))
+    const entry = this.#channels.get(channel) ?? { listeners: new Set(), isKnown: false }
+    entry.listeners.add(bound)
+    this.#channels.set(channel, entry)
     try {
       const { client } = await this.#connected()
       const { state } = await client.ask(`LISTEN ${quoted(channel)}`)
+      entry.isKnown = true
       return { state, unlisten: () => this.#unlisten(channel, bound) }
     } catch (error) {
       await this.#unlisten(channel, bound)
@@ -55,12 +67,26 @@ export class Listening {
     }
     const lending = this.#connect(() => {
       forget()
-      // What was sent meanwhile is gone; what comes from here on is heard again.
-      if (this.#channels.size > 0) this.#connected().catch(this.#onError)
+      void this.#hearAgain()
     })
     this.#lending = lending
     lending.catch(forget)
     return lending
+  }
+
+  /** What was sent meanwhile is gone; what comes from here on is heard, for as long as anybody listens. */
+  async #hearAgain(): Promise<void> {
+    for (let failed = 0; this.#channels.size > 0; ) {
+      try {
+        await this.#connected()
+        return
+      } catch (error) {
+        if (error instanceof DatabaseClosedError) return
+        this.#onError(error)
+        failed += 1
+        await wait(backoff(failed), undefined, { ref: false })
+      }
+    }
   }
 
   async #connect(lost: () => void): Promise<Lease<PostgresConnection>> {
@@ -74,7 +100,8 @@ export class Listening {
       },
     })
     try {
-      await connection.ask(Array.from(this.#channels.keys(), (channel) => `LISTEN ${quoted(channel)}`).join(';'))
+      for (const [channel, { isKnown }] of this.#channels)
+        if (isKnown) await connection.ask(`LISTEN ${quoted(channel)}`)
       return lease
     } catch (error) {
       // One that is lost is told of, for those who have listened before.
@@ -84,8 +111,8 @@ export class Listening {
   }
 
   async #unlisten(channel: string, listener: Listener): Promise<void> {
-    const listeners = this.#channels.get(channel)
-    if (!listeners?.delete(listener) || listeners.size > 0) return
+    const entry = this.#channels.get(channel)
+    if (!entry?.listeners.delete(listener) || entry.listeners.size > 0) return
     this.#channels.delete(channel)
     const lease = await this.#lending?.catch(() => undefined)
     if (lease === undefined) return
@@ -99,7 +126,7 @@ export class Listening {
   }
 
   #pass(channel: string, payload: string): void {
-    for (const listener of this.#channels.get(channel) ?? []) listener(payload)
+    for (const listener of this.#channels.get(channel)?.listeners ?? []) listener(payload)
   }
 
   #report(channel: string, cause: unknown): void {

@@ -1,19 +1,31 @@
 import { followQuery, type Query, type QueryPrimitives, silence } from './query.ts'
 
-/** The queries that run on one connection, and those that are being cancelled. */
+/** What runs on one connection: queries, their cancellations, the ends of transactions. */
 export class RunningQueries {
   readonly #cancel: QueryPrimitives['cancel']
+  readonly #isSecure: boolean
   readonly #queries = new Set<Query>()
-  #cancelling = 0
+  #others = 0
   #settling: PromiseWithResolvers<void> | undefined
 
-  constructor(cancel: QueryPrimitives['cancel']) {
+  constructor(cancel: QueryPrimitives['cancel'], isSecure: boolean) {
     this.#cancel = cancel
+    this.#isSecure = isSecure
   }
 
   /** Whether there are any. Until no late cancellation can meet the next query, there are. */
   get any(): boolean {
-    return this.#queries.size > 0 || this.#cancelling > 0
+    return this.#queries.size > 0 || this.#others > 0
+  }
+
+  /** Counts something else, until {@link leave}. */
+  enter(): void {
+    this.#others += 1
+  }
+
+  leave(): void {
+    this.#others -= 1
+    this.#settle()
   }
 
   /** Counts a query until it has left the connection, and calls `ended` with the error it failed with. */
@@ -49,23 +61,31 @@ export class RunningQueries {
     await Promise.all(Array.from(this.#queries, (query) => this.cancel(query)))
   }
 
-  /** Has the server end one. */
+  /**
+   * Has the server end one.
+   *
+   * @throws if it can't be known that no late cancellation meets the next query.
+   */
   async cancel(query: Query): Promise<void> {
     // Between two steps of a cursor there is nothing to cancel, and the next step is up to who reads it.
     if (query.cursorRows !== undefined) throw new Error('A cursor is open.')
-    this.#cancelling += 1
-    const cancelled = new Promise<void>((resolve) => {
-      Promise.prototype.then.call(query, undefined, (error: { code?: unknown }) => {
-        if (error.code === '57014') resolve()
-      })
-    })
+    this.enter()
     try {
-      // Over TLS postgres.js does not see its cancellation through; that the query has failed of it is as good.
-      await Promise.race([this.#cancel(query), cancelled])
+      await Promise.race([this.#cancel(query), this.#failed(query)])
     } finally {
-      this.#cancelling -= 1
-      this.#settle()
+      this.leave()
     }
+  }
+
+  /** Over TLS postgres.js does not see its cancellation through: there is only the query to tell, which may fail of it. */
+  #failed(query: Query): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const ended = (error?: { code?: unknown }): void => {
+        if (error?.code === '57014') resolve()
+        else if (this.#isSecure) reject(new Error('It has ended before it was cancelled.'))
+      }
+      Promise.prototype.then.call(query, () => ended(), ended)
+    })
   }
 
   #settle(): void {

@@ -43,7 +43,12 @@ export class SharedPostgres<M> implements Database<M, postgres.Sql> {
     const { root } = await this.#worker.pool.pool
     request.signal.throwIfAborted()
     const handle = new RequestSql(this.#worker, root, request)
-    return { client: this.#map(handle.sql), end: (ending) => handle.end(ending) }
+    try {
+      return { client: this.#map(handle.sql), end: (ending) => handle.end(ending) }
+    } catch (error) {
+      void handle.end(undefined)
+      throw error
+    }
   }
 
   describe(options?: DescribeOptions): Promise<string> {

@@ -7,13 +7,17 @@ const never = (): Promise<never> => new Promise(() => {})
 /** One `begin()`, from its BEGIN until its COMMIT or ROLLBACK. */
 export class Transaction {
   readonly #isLost: () => boolean
+  readonly #ending: () => void
   readonly #abandoned = Promise.withResolvers<void>()
   #running: Promise<unknown> = Promise.resolve()
   #savepoints = 0
+  #isEnding = false
   #refuse: (() => Error) | undefined
 
-  constructor(isLost: () => boolean) {
+  /** `ending` is called when its callback is over, and its COMMIT or ROLLBACK about to be sent. */
+  constructor(isLost: () => boolean, ending: () => void) {
     this.#isLost = isLost
+    this.#ending = ending
     silence(this.#abandoned.promise)
   }
 
@@ -22,13 +26,18 @@ export class Transaction {
     return this.#refuse?.()
   }
 
+  /** Whether its callback is over. */
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
+
   async run<R>(
     sql: postgres.Sql,
     options: string,
     work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
   ): Promise<unknown> {
     this.#running = sql.begin(options, (inner) =>
-      this.#guard(() => Promise.race([asOne(work(inner, this)), this.#abandoned.promise])),
+      this.#guard(() => this.#untilEnding(Promise.race([asOne(work(inner, this)), this.#abandoned.promise]))),
     )
     try {
       return await this.#running
@@ -67,6 +76,15 @@ export class Transaction {
     if (this.#savepoints > 0) throw new Error('A savepoint is open.')
     this.#abandoned.reject(this.refusal)
     await this.#running.catch(() => {})
+  }
+
+  async #untilEnding(work: Promise<unknown>): Promise<unknown> {
+    try {
+      return await work
+    } finally {
+      this.#isEnding = true
+      this.#ending()
+    }
   }
 
   /**

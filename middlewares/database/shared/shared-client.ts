@@ -2,17 +2,30 @@ import { EventEmitter } from 'node:events'
 import { callBack } from '../../../src/call-back.ts'
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
-import { aFunction, checkOptions, longestTimer, type Rules, required, text } from '../../../src/options.ts'
+import {
+  aFunction,
+  checkOptions,
+  longestTimer,
+  milliseconds,
+  type Rules,
+  required,
+  text,
+} from '../../../src/options.ts'
 import { revocable } from '../../../src/revocable.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { describeBudget } from '../budget.ts'
-import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
+import { DatabaseClosedError, DatabaseConnectError } from '../errors.ts'
 import { doneWithin } from '../pool/bounded.ts'
+import { closeBound } from '../pool/closing.ts'
 import { endedError } from '../pool/driver.ts'
+import { noAnswer } from '../pool/system-errors.ts'
 
-const closeBound = 1_000
+const remedy =
+  'Nothing answers: correct what open() connects to, open the security group for the function, or raise connectTimeout.'
+
+const ignore = (): void => {}
 
 /** What `sharedClient()` takes. */
 export interface SharedClientOptions<C> {
@@ -20,8 +33,11 @@ export interface SharedClientOptions<C> {
   open: () => C | Promise<C>
   /** Connects the client that `open` has made, once its errors are listened to. @defaultValue nothing is done */
   connect?: (client: C) => unknown
+  /** Milliseconds both of these may take together; then a request that waits fails, and the next one opens anew. @defaultValue 10000 */
+  connectTimeout?: number
   /**
-   * Closes the client at the end of the environment, and one that `connect` has failed with: what that throws is ignored.
+   * Closes the client at the end of the environment, and one that does not connect, in vain or in time: what that throws
+   * is ignored.
    *
    * @defaultValue nothing is done
    */
@@ -48,6 +64,7 @@ const rules: Rules<SharedClientOptions<unknown>> = {
   open: required(aFunction),
   close: aFunction,
   connect: aFunction,
+  connectTimeout: milliseconds,
   isUsable: aFunction,
   onError: aFunction,
   name: text,
@@ -101,9 +118,9 @@ class SharedClient<C> implements Database<C, C> {
     return client
   }
 
-  async acquire({ signal, deadline }: LeaseRequest): Promise<Lease<C>> {
-    signal.throwIfAborted()
-    const client = await within(this.#open(), signal, deadline, this.name)
+  async acquire(request: LeaseRequest): Promise<Lease<C>> {
+    request.signal.throwIfAborted()
+    const client = await within(this.#open(), request, this.name)
     const lent = revocable(client)
     const end = (ending: Ending | undefined): undefined => {
       lent.revoke((use) => endedError(this.name, use, ending))
@@ -157,17 +174,22 @@ class SharedClient<C> implements Database<C, C> {
   }
 
   async #connected(): Promise<C> {
-    const { open, connect, close } = this.#options
-    const client = await open()
-    this.#listen(client)
+    const { open, connect, connectTimeout = 10_000, close } = this.#options
+    let isLate = false
+    const opening = (async () => open())()
+    const connecting = opening.then((client) => {
+      this.#listen(client)
+      return isLate ? undefined : connect?.(client)
+    })
     try {
-      await connect?.(client)
+      if (await doneWithin(connectTimeout, connecting)) return await opening
+      throw unanswered(this.name, connectTimeout)
     } catch (error) {
-      // One that goes on reconnecting would be there beside the next.
-      callBack(() => close?.(client))
+      isLate = true
+      // One that goes on connecting would be there beside the next.
+      opening.then((client) => callBack(() => close?.(client)), ignore)
       throw error
     }
-    return client
   }
 
   #listen(client: unknown): void {
@@ -180,21 +202,25 @@ class SharedClient<C> implements Database<C, C> {
   async #close(state: State<C>, deadline: number): Promise<void> {
     if (state.kind === 'open') state.unregister()
     if (state.kind !== 'open' && state.kind !== 'opening') return
-    const closing = (async () => this.#options.close?.(await state.client))()
+    // One that does not connect is closed there.
+    const closing = Promise.resolve(state.client).then((client) => this.#options.close?.(client), ignore)
     await doneWithin(Math.max(0, deadline - Date.now()), closing)
   }
 }
 
 /** What others may be waiting for too: only this request's wait ends. */
-const within = async <T>(opening: Promise<T>, signal: AbortSignal, deadline: number, name: string): Promise<T> => {
+const within = async <T>(opening: Promise<T>, { signal, deadline }: LeaseRequest, name: string): Promise<T> => {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
   signal.addEventListener('abort', abort)
   const wait = Math.min(Math.max(0, deadline - Date.now()), longestTimer)
   try {
     if (await doneWithin(wait, Promise.race([opening, aborted]))) return await opening
-    throw new DatabaseBusyError({ database: name, waited: wait, lent: 0, connections: 1 })
+    throw unanswered(name, wait)
   } finally {
     signal.removeEventListener('abort', abort)
   }
 }
+
+const unanswered = (database: string, waited: number): DatabaseConnectError =>
+  new DatabaseConnectError({ database, attempts: 1, transient: true }, remedy, noAnswer(waited))

@@ -113,6 +113,25 @@ onMariaDb('what a request leaves in its session', () => {
     expect([await run(db, zone), await run(db, zone)]).toEqual(['+03:00', 'SYSTEM'])
   })
 
+  test.each([
+    ['an INSERT', 'INSERT INTO left_open VALUES (2)'],
+    ['an error', 'INSERT INTO left_open VALUES (1)'],
+  ])('goes with a transaction left open through the pool after %s', async (_name, last) => {
+    await server.ask('CREATE OR REPLACE TABLE left_open (id int PRIMARY KEY)')
+    const leaks: Leak[] = []
+    const db = server.pool({ connections: 1, onLeak: (leak) => leaks.push(leak) })
+    const connection = await (await db.pool).getConnection()
+    await connection.beginTransaction()
+    await connection.query('INSERT INTO left_open VALUES (1)')
+    await connection.query(last).catch(() => {})
+    connection.release()
+    await expect(
+      run(db, async (client) => (await client.query('SELECT @@in_transaction AS open'))[0]),
+    ).resolves.toEqual([{ open: 0 }])
+    expect(await server.ask('SELECT id FROM left_open')).toEqual([])
+    expect(leaks).toEqual([])
+  })
+
   test('goes with what was prepared, which is prepared again', async () => {
     const db = server.pool({ connections: 1, reset: 'always' })
     for (let request = 0; request < 3; request++)

@@ -3,6 +3,7 @@ import { createServer, connect as openSocket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import type { Leak } from 'middy-managed-instances/database'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import type { Connection } from 'mysql2'
 import type { RowDataPacket } from 'mysql2/promise'
 import { countsOf, mysqlServer, onMariaDb } from '../support/mysql-server.ts'
 import { failureOf, handlerOf, until } from '../support/server.ts'
@@ -83,6 +84,37 @@ onMariaDb('what runs past its request', () => {
     } finally {
       process.off('unhandledRejection', note)
     }
+  })
+
+  test('tells each callback once, also of a statement that is being prepared', async () => {
+    await server.ask('CREATE TABLE locked (id int)')
+    const db = server.pool({ connections: 1 })
+    const told: string[] = []
+    // Who wants to drop the table waits for who reads it, and all others for both.
+    const [reader, dropper] = [await server.connect(), await server.connect()]
+    await reader.query('START TRANSACTION; SELECT * FROM locked')
+    const dropped = dropper.query('DROP TABLE locked')
+    await until(async () => {
+      const [waiting] = await server.ask(
+        "SELECT id FROM information_schema.processlist WHERE state LIKE '%metadata lock%'",
+      )
+      return waiting !== undefined
+    })
+    const waiting = handlerOf(db, async (db, _event, { signal }) => {
+      const connection = (await db.client()).connection as unknown as Connection
+      const tell = (name: string) => (error: { code?: string } | null) => void told.push(`${name}: ${error?.code}`)
+      connection.execute('SELECT * FROM locked', tell('first'))
+      connection.execute('SELECT id FROM locked', tell('second'))
+      connection.query('SELECT 1', tell('third'))
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+    await expect(invoke(waiting, undefined, { context: briefly(150) })).rejects.toThrow('aborted')
+    await expectNoLeaks()
+    await reader.end()
+    await dropped
+    await dropper.end()
+    expect(told.toSorted()).toEqual(['first', 'second', 'third'].map((name) => `${name}: ER_QUERY_INTERRUPTED`))
+    await expect(ask(db)).resolves.toEqual(one)
   })
 
   test('as a handler is refused its client, and reaches nobody else by it', async () => {

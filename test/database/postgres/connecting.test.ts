@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { DatabaseConnectError } from 'middy-managed-instances/database'
@@ -7,6 +7,7 @@ import { postgresJs } from 'middy-managed-instances/database/postgres'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import { failureOf, testServer, until } from '../support/server.ts'
 import { configOf, handlerWith, type SharedOptions, sharedOn } from './support/shared.ts'
+import { over } from './support/sockets.ts'
 
 const server = testServer()
 
@@ -197,6 +198,31 @@ tls('postgresJs() over TLS', () => {
     await until(async () => (await secure.sessions()).every(({ state }) => state === 'idle'), 1_000)
     await expectNoLeaks()
     await expect(invoke(look, undefined)).resolves.toEqual(before)
+  })
+
+  test('replaces a connection whose query ended before its cancellation arrived, and calls it no leak', async () => {
+    const leaks: unknown[] = []
+    const sockets: Socket[] = []
+    const config = over(secure, (socket) => {
+      // The cancellation's, on which nothing is sent.
+      if (sockets.push(socket) === 2) socket.write = () => true
+    })
+    const onLeak = (leak: unknown): void => void leaks.push(leak)
+    const db = sharedOn(secure, { connections: 1, config: { ...config, ssl: 'require' }, onLeak })
+    const look = handlerWith(db, async (sql) => (await sql`SELECT pg_backend_pid() AS pid`)[0]?.['pid'])
+    const before = await invoke(look, undefined)
+    const outrun = handlerWith(db, async (sql) => {
+      const query = sql`SELECT pg_sleep(0.3)`.execute()
+      await until(async () => (await secure.sessions()).some(({ state }) => state === 'active'))
+      query.cancel()
+      return (await query).length
+    })
+    await expect(invoke(outrun, undefined)).resolves.toBe(1)
+    await expectNoLeaks()
+    await expect(invoke(look, undefined)).resolves.not.toBe(before)
+    expect(leaks).toEqual([])
+    expect(sockets).toHaveLength(3)
+    sockets[1]?.destroy()
   })
 
   test('refuses a certificate nobody has signed, and says what to give', async () => {

@@ -104,6 +104,40 @@ describe('sql.listen()', () => {
     )
   })
 
+  test('hears again after attempts to connect that failed for good', async () => {
+    const sockets: Socket[] = []
+    const refused: Error[] = []
+    const heard: string[] = []
+    const config = over(server, (socket) => {
+      sockets.push(socket)
+      if (sockets.length === 2 || sockets.length === 3) throw new Error('of the network')
+    })
+    await inRequest(
+      async (sql) => {
+        await sql.listen('thrice', (payload) => heard.push(payload))
+        sockets[0]?.destroy()
+        await until(async () => {
+          await server.ask("NOTIFY thrice, 'again'")
+          return heard.includes('again')
+        })
+      },
+      { connections: 2, config, onError: (error) => refused.push(error) },
+    )
+    expect(refused).toMatchObject(Array(2).fill({ code: 'DATABASE_CONNECT' }))
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('fails on a channel that is none alone, however many begin at once', async () => {
+    await inRequest(async (sql) => {
+      const heard = Promise.withResolvers<string>()
+      const [bad, good] = await Promise.allSettled([sql.listen('', () => {}), sql.listen('news', heard.resolve)])
+      expect(bad).toMatchObject({ status: 'rejected', reason: { code: '42601' } })
+      expect(good.status).toBe('fulfilled')
+      await sql.notify('news', 'hello')
+      expect(await heard.promise).toBe('hello')
+    })
+  })
+
   test('ends if its connection is lost while UNLISTEN is sent', async () => {
     const sockets: Socket[] = []
     await inRequest(
