@@ -3,7 +3,7 @@ import type mysql from 'mysql2/promise'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Credential, loginOf } from '../credentials.ts'
-import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
+import { type Borrower, type ConnectionState, notSentError, type PoolConnection } from '../pool/driver.ts'
 import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
@@ -16,6 +16,7 @@ import type { ClientClass } from './leased-client.ts'
 import { LeasedConnection } from './leased-connection.ts'
 import { autocommit, inTransaction, isOfReadOnly, sessionChanged, statusOf } from './server-status.ts'
 import { traceOfQuery } from './session.ts'
+import { failUnsent } from './unsent.ts'
 
 /** What every connection of one pool is opened with. */
 export interface ConnectionSettings extends DriverSettings<object> {
@@ -158,7 +159,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   async cancel(): Promise<void> {
     if (!this.core._command) return
     this.#borrower?.silence()
-    this.#dropUnsent()
+    failUnsent(this.core, notSentError(this.#settings.name, 'ER_QUERY_INTERRUPTED'))
     await this.#settings.killer.kill(this.core, this.#place)
     this.#isKnown = false
   }
@@ -222,13 +223,6 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     return Object.freeze(Object.assign(copy, { stream: undefined, pool: undefined, connectTimeout }))
   }
 
-  #dropUnsent(): void {
-    const message = `${this.#settings.name}: the query was not sent, because its request is over or was told to stop.`
-    const error = Object.assign(new Error(message), { code: 'ER_QUERY_INTERRUPTED' })
-    const { _commands: unsent } = this.core
-    for (let index = 0; index < unsent.length; index++) failInTurn(unsent.get(index), error)
-  }
-
   async #settle(): Promise<void> {
     while (this.state === 'busy') await new Promise<void>((resolve) => this.core.ping(() => resolve()))
     this.#settling = undefined
@@ -287,15 +281,6 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
       this.core.query({ sql: 'SELECT DATABASE()', ...plainRows }, answering(resolve, reject)),
     )
     return (rows as [[unknown]])[0][0] !== null
-  }
-}
-
-/** Fails a command when its turn comes. By then one whose preparation fails has been told, and does nothing. */
-const failInTurn = (command: Command, error: Error): void => {
-  command.start = () => {
-    if (command.onResult !== undefined) command.onResult(error)
-    else if (command.listenerCount('error') > 0) command.emit('error', error)
-    return null
   }
 }
 

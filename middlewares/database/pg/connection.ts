@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Credential, loginOf } from '../credentials.ts'
-import type { Borrower, ConnectionState, PoolConnection } from '../pool/driver.ts'
+import { type Borrower, type ConnectionState, notSentError, type PoolConnection } from '../pool/driver.ts'
 import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
@@ -220,8 +220,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     #dropUnsent(): void {
       const client = this as unknown as Undeclared
       const queue = client._queryQueue ?? client.queryQueue
-      const message = `${name}: the query was not sent, because its request is over or was told to stop.`
-      const error = Object.assign(new Error(message), { code: '57014' })
+      const error = notSentError(name, '57014')
       // A cursor that was never sent can't be told.
       const isQuery = (queued: unknown): boolean => queued instanceof driver.Query
       for (const query of queue.filter(isQuery) as Query[])

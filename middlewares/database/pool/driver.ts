@@ -17,6 +17,12 @@ export const endedError = (database: string, use: string, ending: Ending | undef
     ? new LeaseReleasedError(database, use)
     : new RequestEndedError(`${database} client`, ending.outcome)
 
+/** What a query fails with that waited behind a cancelled one; `code` is that of a query the server has cancelled. */
+export const notSentError = (database: string, code: string): Error => {
+  const message = `${database}: the query was not sent, because its request is over or was told to stop.`
+  return Object.assign(new Error(message), { code })
+}
+
 /** One physical connection of a driver's pool. */
 export interface PoolConnection<L> {
   readonly state: ConnectionState
