@@ -85,8 +85,15 @@ export class CredentialStore {
     const credentials = this.#credentials
     if (typeof credentials === 'function') return this.#check(await credentials())
     if (!isSource(credentials)) return credentials
-    const credential = await credentials.get()
-    return this.#check(credential === this.#refused ? await credentials.refresh() : credential)
+    const credential = this.#check(await credentials.get())
+    return this.#isRefused(credential) ? this.#check(await credentials.refresh()) : credential
+  }
+
+  /** A source may make a new object of the same secret, and an older one be refused after it. */
+  #isRefused(credential: Credential): boolean {
+    if (this.#refused === undefined) return false
+    const [login, refused] = [loginOf(credential), loginOf(this.#refused)]
+    return login.password === refused.password && login.username === refused.username
   }
 
   #check(credential: Credential): Credential {

@@ -5,7 +5,7 @@ import { type Credential, type Database, DatabaseConnectError } from 'middy-mana
 import type { PgPoolOptions } from 'middy-managed-instances/database/pg'
 import { invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
-import { loadDriver } from '../../middlewares/database/load-driver.ts'
+import { CredentialStore } from '../../middlewares/database/credentials.ts'
 import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
 jest.setTimeout(20_000)
@@ -160,6 +160,16 @@ describe('credentials', () => {
     expect(counts.refreshed).toBe(1)
   })
 
+  test('are refreshed also by a source that makes new objects of them, one of which is refused late', async () => {
+    const { source, counts } = sourceOf(() => 'first')
+    const store = new CredentialStore('pgPool()', { ...source, get: async () => ({ password: 'first' }) }, 1_000)
+    const early = await store.get()
+    store.refuse(await store.get())
+    store.refuse(early)
+    await store.get()
+    expect(counts.refreshed).toBe(1)
+  })
+
   test('that stay refused are an error after one refresh', async () => {
     const { source, counts } = sourceOf(() => ({ username: 'postgres', password: 'wrong' }))
     const error = await failureOf(() => connect({ credentials: source }))
@@ -205,43 +215,4 @@ test('connections are replaced after their lifetime', async () => {
   const pids = new Set<number>()
   for (let request = 0; request < 3; request++) pids.add(await invoke(handler, undefined))
   expect(pids.size).toBe(3)
-})
-
-describe('a driver that is not installed', () => {
-  test('is an error that says what to install', async () => {
-    const error = await failureOf(() =>
-      loadDriver('pgPool()', 'no-such-driver', () => import('no-such-driver' as string)),
-    )
-    expect(error).toMatchObject({
-      code: 'DRIVER_MISSING',
-      data: { feature: 'pgPool()', packageName: 'no-such-driver' },
-    })
-    expect((error as Error).message).toContain('npm install no-such-driver')
-  })
-
-  test.each([
-    [
-      'ERR_MODULE_NOT_FOUND',
-      "Cannot find package 'pg-pool' imported from /var/task/node_modules/pg/lib/index.js",
-      "Cannot find package 'pg' imported from /var/task/node_modules/middy-managed-instances/dist/database/pg.js",
-    ],
-    [
-      'MODULE_NOT_FOUND',
-      "Cannot find module 'pg-pool'\nRequire stack:\n- /var/task/node_modules/pg/lib/index.js",
-      "Cannot find module 'pg'\nRequire stack:\n- /var/task/index.js",
-    ],
-  ])('is told from a dependency of its own that is not (%s)', async (code, ofDependency, ofDriver) => {
-    const cause = Object.assign(new Error(ofDependency), { code })
-    expect(await failureOf(() => loadDriver('pgPool()', 'pg', () => Promise.reject(cause)))).toBe(cause)
-    const missing = Object.assign(new Error(ofDriver), { code })
-    expect(await failureOf(() => loadDriver('pgPool()', 'pg', () => Promise.reject(missing)))).toMatchObject({
-      code: 'DRIVER_MISSING',
-      cause: missing,
-    })
-  })
-
-  test('is told from one that fails by itself', async () => {
-    const cause = new Error('broken')
-    expect(await failureOf(() => loadDriver('pgPool()', 'pg', () => Promise.reject(cause)))).toBe(cause)
-  })
 })

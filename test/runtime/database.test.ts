@@ -3,6 +3,7 @@ import { startOrders } from '../chaos/fixtures/database.ts'
 import { postgresOrders } from '../chaos/fixtures/postgres.ts'
 import { testServer } from '../database/support/server.ts'
 import { testOrders } from './fixtures/orders.ts'
+import { testRotation } from './fixtures/rotation.ts'
 
 jest.setTimeout(60_000)
 
@@ -19,6 +20,7 @@ const untouched = {
 }
 
 testOrders('pgPool()', server, { untouched, cancelled: '57014' })
+testRotation('pgPool()', server)
 
 test('fewer connections than workers end the start with an error that names both and what to change', async () => {
   const start = startOrders(server, { workers: 8, connections: 4 })

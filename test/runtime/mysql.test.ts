@@ -2,6 +2,7 @@ import { expect, jest } from '@jest/globals'
 import { mysqlOrders } from '../chaos/fixtures/mysql.ts'
 import { mysqlServer, onMariaDb } from '../database/support/mysql-server.ts'
 import { testOrders } from './fixtures/orders.ts'
+import { testRotation } from './fixtures/rotation.ts'
 
 jest.setTimeout(60_000)
 
@@ -19,4 +20,5 @@ onMariaDb('MariaDB', () => {
   }
 
   testOrders('mysqlPool()', server, { untouched, cancelled: 'ER_QUERY_INTERRUPTED' })
+  testRotation('mysqlPool()', server)
 })

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, jest, test } from '@jest/globals'
 import type { LocalRuntime } from 'middy-managed-instances/local'
@@ -9,6 +6,7 @@ import { postgresJsOrders } from '../chaos/fixtures/postgres.ts'
 import { testServer, until } from '../database/support/server.ts'
 import { enoughForOne } from './fixtures/orders.ts'
 import { expectRecovery } from './fixtures/outage.ts'
+import { testRotation } from './fixtures/rotation.ts'
 import { many } from './fixtures/shared-clients.ts'
 
 jest.setTimeout(60_000)
@@ -122,34 +120,7 @@ test('postgresJs() rolls the transaction of a zombie back, and has its connectio
   expect(areAlive(runtime)).toBe(true)
 })
 
-test('postgresJs() has a changed password and user fail no request that comes after the new secret', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'postgres-js-test-'))
-  try {
-    const secretFile = join(directory, 'secret.json')
-    const rotate = async (username: string, password: string): Promise<void> => {
-      await server.ask(`ALTER ROLE ${username} PASSWORD '${password}'`)
-      writeFileSync(secretFile, JSON.stringify({ username, password, engine: 'postgres' }))
-    }
-    await server.ask('CREATE ROLE one LOGIN; CREATE ROLE two LOGIN')
-    await rotate('one', 'first')
-    // Every use of a connection is its last, so that there is always one to open.
-    const runtime = await startOrders(orders, { secretFile, workers: 4, pool: { maxLifetime: 0 } })
-    const events = many(128, (id) => ({ kind: 'answers', id }))
-    for (const [username, password] of [
-      ['one', 'second'],
-      ['two', 'third'],
-      ['two', 'fourth'],
-    ] as const) {
-      const during = runtime.burst(events)
-      await rotate(username, password)
-      // Those whose refresh came before the secret was changed may fail; no later one does.
-      for (const { status } of await during) expect(['ok', 'function-error']).toContain(status)
-      expect(endingsOf(await runtime.burst(events))).toEqual({ ok: events.length })
-    }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-})
+testRotation('postgresJs()', orders)
 
 test('postgresJs() lets requests finish at SIGTERM, with the preload, and ends every session', async () => {
   const runtime = await startOrders(orders, {

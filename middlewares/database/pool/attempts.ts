@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers'
-import { DatabaseConnectError } from '../errors.ts'
+import { DatabaseConnectError, DriverMissingError } from '../errors.ts'
 import { backoff } from './backoff.ts'
 import type { PoolDriver } from './driver.ts'
 
@@ -23,7 +23,9 @@ export class Attempts {
   }
 
   /** Has `again` called, at once or after a while; or returns why another attempt would be of no use. */
-  fail(error: unknown, again: () => void): DatabaseConnectError | undefined {
+  fail(error: unknown, again: () => void): DatabaseConnectError | DriverMissingError | undefined {
+    // Of what makes the credentials.
+    if (error instanceof DriverMissingError) return error
     this.#failed += 1
     this.#failure = error
     const { kind } = this.#driver.diagnose(error)

@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { type MysqlPoolOptions, mysqlPool } from 'middy-managed-instances/database/mysql2'
 
-const conditions = ['--conditions=middy-managed-instances/source']
 const make = (options: unknown): unknown => mysqlPool(options as MysqlPoolOptions)
 const configuration =
   'an object without connectionLimit, connectTimeout, gracefulEnd, idleTimeout, maxIdle, Promise, queueLimit, resetOnRelease, stream and waitForConnections'
@@ -31,13 +27,6 @@ describe('mysqlPool()', () => {
       'mysqlPool(): unknown option "max" (received 5); expected one of connections,',
     )
     expect(() => make(undefined)).toThrow('mysqlPool(): option "connections" must be')
-  })
-
-  test('without its driver is an error that says what to install, for each request', async () => {
-    const script = join(import.meta.dirname, 'fixtures/without-driver.mjs')
-    const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', ...conditions, script])
-    const line = `DRIVER_MISSING: mysqlPool(): the package "mysql2" can't be loaded. Run "npm install mysql2", and leave it in the bundle.\n`
-    expect(stdout).toBe(line + line)
   })
 
   test('leaves the options as they were given, and connects to nothing before it is asked', async () => {
