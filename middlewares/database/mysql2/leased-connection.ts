@@ -189,7 +189,9 @@ export class LeasedConnection extends QuietEmitter {
 
   /** Passes an event of the connection on to the request's listeners. */
   pass(event: string, ...details: unknown[]): void {
+    const { client } = this
     if (this.listenerCount(event) > 0) this.emit(event, ...details)
+    if (client.listenerCount(event) > 0) client.emit(event, ...details)
   }
 
   /** The connection is lost. */
