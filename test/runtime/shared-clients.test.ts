@@ -8,7 +8,7 @@ import { many, startFunction } from './fixtures/shared-clients.ts'
 
 jest.setTimeout(60_000)
 
-const outage = Number(process.env['DATABASE_OUTAGE'] ?? 500)
+const outage = 5_000
 const described = hasRedis() ? describe : describe.skip
 
 described('a Redis client shared by the requests of each worker, on the real runtime', () => {
