@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkOptions } from '../options.ts'
 import { runBurst } from './burst.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -120,7 +121,11 @@ export class RunningRuntime implements LocalRuntime {
     const { dispatcher } = this.#parts
     dispatcher.submit(invocation)
     // The environment may have ended since a burst began.
-    if (this.#state.name === 'ended') dispatcher.withdraw(invocation, this.#state.reason)
+    if (this.#state.name === 'ended') {
+      dispatcher.withdraw(invocation, this.#state.reason)
+      // Events may have no end until something else has its turn.
+      await nextTurn()
+    }
     if (signal === undefined) return invocation.result
     let abort: () => void = () => {}
     const aborted = new Promise<never>((_, reject) => {

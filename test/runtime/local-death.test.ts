@@ -93,6 +93,20 @@ describe('an environment that is killed', () => {
 })
 
 describe('stop', () => {
+  test('leaves the end of an endless burst to whoever makes its events', () =>
+    using({}, async (runtime) => {
+      let going = true
+      const events = function* () {
+        while (going) yield {}
+      }
+      const burst = runtime.burst(events())
+      await until(() => runtime.stats().answers.ok > 10)
+      await runtime.stop()
+      going = false
+      const results = await burst
+      expect(results.at(-1)).toMatchObject({ status: 'unanswered' })
+    }))
+
   test('ends the process and its pending requests, and may be called again', () =>
     using({}, async (runtime) => {
       const pending = runtime.invoke({ after: 5000 })

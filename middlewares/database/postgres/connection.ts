@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type postgres from 'postgres'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
@@ -184,8 +185,12 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#transaction?.revoke(() => endedError(this.#name, 'a transaction', ending))
   }
 
-  settled(): Promise<void> {
-    return this.#isGone ? Promise.resolve() : this.#running.settled()
+  /** A transaction whose last query has ended goes on to its COMMIT in the same turn. */
+  async settled(): Promise<void> {
+    while (this.state === 'busy') {
+      await this.#running.settled()
+      await nextTurn()
+    }
   }
 
   cancel(): Promise<void> {

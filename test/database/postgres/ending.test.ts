@@ -242,27 +242,28 @@ describe('what a request has not awaited', () => {
   })
 
   test.each([
-    ['is let go if it ends soon: a COMMIT', 0.2, []],
-    ['is broken off and reported if it does not: a COMMIT', 60, [{ kind: 'query', action: 'destroyed' }]],
-  ])('%s', async (_name, seconds, told) => {
+    ['is let go if it ends soon: a COMMIT', 'commit', 0.1, []],
+    ['is let go if it ends soon: the last query of a transaction', 'INSERT', 0.1, []],
+    ['is broken off and reported if it does not: a COMMIT', 'commit', 60, [{ kind: 'query', action: 'destroyed' }]],
+  ])('%s', async (_name, running, seconds, told) => {
     await server.ask(`
       CREATE OR REPLACE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN PERFORM pg_sleep(${seconds}); RETURN NULL; END';
-      DROP TABLE IF EXISTS committed; CREATE TABLE committed (id int);
-      CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON committed DEFERRABLE INITIALLY DEFERRED
+      DROP TABLE IF EXISTS deferred; CREATE TABLE deferred (id int);
+      CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON deferred DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION pause()`)
     const leaks: Leak[] = []
     const db = sharedOn(server, { connections: 1, onLeak: (leak) => leaks.push(leak) })
     await invoke(
       handlerWith(db, async (sql) => {
-        void sql.begin((sql) => sql`INSERT INTO committed VALUES (1)`)
-        await until(() => isRunning('commit'))
+        void sql.begin((sql) => sql`INSERT INTO deferred SELECT 1 FROM pg_sleep(0.1)`)
+        await until(() => isRunning(running))
       }),
       undefined,
     )
     await expectNoLeaks(3_000)
     expect(leaks).toMatchObject(told)
-    expect(await server.ask('SELECT id FROM committed')).toHaveLength(1 - leaks.length)
+    expect(await server.ask('SELECT id FROM deferred')).toHaveLength(1 - leaks.length)
     await server.ask(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND query = 'commit'",
     )
