@@ -86,7 +86,10 @@ export class CredentialStore {
     if (typeof credentials === 'function') return this.#check(await credentials())
     if (!isSource(credentials)) return credentials
     const credential = this.#check(await credentials.get())
-    return this.#isRefused(credential) ? this.#check(await credentials.refresh()) : credential
+    if (!this.#isRefused(credential)) return credential
+    const refreshed = this.#check(await credentials.refresh())
+    this.#refused = undefined
+    return refreshed
   }
 
   /** A source may make a new object of the same secret, and an older one be refused after it. */

@@ -168,6 +168,9 @@ describe('credentials', () => {
     store.refuse(early)
     await store.get()
     expect(counts.refreshed).toBe(1)
+    // They may be right by now.
+    await store.get()
+    expect(counts.refreshed).toBe(1)
   })
 
   test('that stay refused are an error after one refresh', async () => {

@@ -10,7 +10,7 @@ const options = ['--no-warnings', '--conditions=middy-managed-instances/source']
 /** Milliseconds in which a process has answered two requests and come to its end. */
 const bound = 15_000
 
-/** What two requests are told in a process that can't resolve a package. */
+/** What two requests and describe() are told in a process that can't resolve a package. */
 const toldWithout = async (packageName: string, adapter: string, login: string): Promise<unknown[]> => {
   const how = [...options, script, packageName, adapter, login]
   const { stdout } = await promisify(execFile)(process.execPath, how, { timeout: bound })
@@ -36,7 +36,7 @@ describe('a package that is not installed', () => {
     ['postgresJs', 'postgres'],
   ])('fails each request of %s() with what to install: %s', async (adapter, packageName) => {
     const error = missing(`${adapter}()`, packageName)
-    expect(await toldWithout(packageName, adapter, 'password')).toMatchObject([error, error])
+    expect(await toldWithout(packageName, adapter, 'password')).toMatchObject([error, error, error])
   })
 
   test.each(['pgPool', 'mysqlPool', 'postgresJs'])(
@@ -44,7 +44,7 @@ describe('a package that is not installed', () => {
     async (adapter) => {
       const signer = '@aws-sdk/rds-signer'
       const error = missing('rdsIam()', signer)
-      expect(await toldWithout(signer, adapter, 'rdsIam')).toMatchObject([error, error])
+      expect(await toldWithout(signer, adapter, 'rdsIam')).toMatchObject([error, error, error])
     },
   )
 

@@ -19,7 +19,7 @@ described('sharedClient() with Redis', () => {
       open: () => createClient({ url, name: 'cache' }),
       connect: (client) => client.connect(),
       isUsable: (client) => client.isOpen,
-      close: (client) => client.close(),
+      close: (client) => (client.isReady ? client.close() : client.destroy()),
     })
     const kept: { get(key: string): Promise<unknown> }[] = []
     const handler = middy<number>(managed())

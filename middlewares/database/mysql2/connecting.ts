@@ -10,6 +10,10 @@ export class CredentialsUnavailable extends Error {
   }
 }
 
+/** What a connection has failed with. */
+export const connectFailureOf = (error: unknown): unknown =>
+  error instanceof CredentialsUnavailable ? error.cause : error
+
 /** Connects the socket that mysql2 has been given, and breaks off what takes too long. */
 export const connectSocket = (socket: Socket, core: CoreConnection, connectTimeout: number): void => {
   const { socketPath, host, port, enableKeepAlive, keepAliveInitialDelay = 0 } = core.config

@@ -47,6 +47,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   #borrower: LeasedConnection | undefined
   #credential: Credential | undefined
   #settling: Promise<void> | undefined
+  #placing: Promise<void> | undefined
   #place: string | undefined
   #sharedConfig: Readonly<CoreConfig> | undefined
   readonly #idleness = new Idleness()
@@ -64,7 +65,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     core.prependOnceListener('connect', () => {
       this.#phase = 'open'
       this.#expires = performance.now() + jittered(settings.maxLifetime)
-      void placeOf(core).then((place) => {
+      this.#placing = placeOf(core).then((place) => {
         this.#place = place
       })
     })
@@ -118,11 +119,6 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   /** Whether it is to end as soon as nobody has it. */
   get isDue(): boolean {
     return this.#retires || performance.now() > this.#expires
-  }
-
-  /** Whether only an answer of the server's tells its state. */
-  get isInDoubt(): boolean {
-    return !this.#isKnown
   }
 
   /** How it is configured, for those who may look, or open another one like it, and not change it. */
@@ -224,6 +220,8 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   }
 
   async #settle(): Promise<void> {
+    // All that a new one runs, which needs no other round trip.
+    await this.#placing
     while (this.state === 'busy') await new Promise<void>((resolve) => this.core.ping(() => resolve()))
     this.#settling = undefined
   }

@@ -2,10 +2,11 @@ import { Socket } from 'node:net'
 import type { ConnectionOptions, PoolOptions, SslOptions } from 'mysql2'
 import type mysql from 'mysql2/promise'
 import { loadDriver } from '../load-driver.ts'
+import { doneWithin } from '../pool/bounded.ts'
 import { closeConnections } from '../pool/closing.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
-import { CredentialsUnavailable } from './connecting.ts'
+import { connectFailureOf } from './connecting.ts'
 import { type ConnectionSettings, MysqlConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
 import type { CoreConfig, CoreConnection, CorePool } from './internals.ts'
@@ -67,18 +68,13 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
 
   checkOut(pool: mysql.Pool, done: CheckedOut): void {
     coreOf(pool.pool).getConnection((error, core) => {
-      if (core === undefined) return done(error instanceof CredentialsUnavailable ? error.cause : error)
+      if (core === undefined) return done(connectFailureOf(error))
       const connection = this.#of(core)
-      const look = (): void => {
-        const { state } = connection
-        if (state !== 'broken' && state !== 'transaction') done(undefined, connection)
-        else {
-          // It was lost, or somebody has left something on it who had it of the pool.
-          connection.checkIn('destroy')
-          this.checkOut(pool, done)
-        }
-      }
-      connection.hear(() => (connection.isInDoubt ? void connection.settled().then(look) : look()))
+      connection.hear(() => {
+        const look = (): void => this.#lookAt(pool, connection, done)
+        if (connection.state !== 'busy') look()
+        else void doneWithin(this.#settings.connectTimeout, connection.settled()).then(look)
+      })
     })
   }
 
@@ -95,14 +91,28 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
   }
 
   async maxConnections(pool: mysql.Pool): Promise<number> {
-    const [rows] = await pool.query<mysql.RowDataPacket[]>('SELECT @@max_connections AS max')
-    return Number(rows[0]?.['max'])
+    try {
+      const [rows] = await pool.query<mysql.RowDataPacket[]>('SELECT @@max_connections AS max')
+      return Number(rows[0]?.['max'])
+    } catch (error) {
+      throw connectFailureOf(error)
+    }
   }
 
   async close(pool: mysql.Pool, deadline: number): Promise<void> {
     const ended = Promise.all(Array.from(this.#open, (connection) => connection.retire()))
     await closeConnections(this.#open, ended, deadline)
     coreOf(pool.pool).end(() => {})
+  }
+
+  #lookAt(pool: mysql.Pool, connection: MysqlConnection, done: CheckedOut): void {
+    const { state } = connection
+    if (state === 'clean' || state === 'dirty') done(undefined, connection)
+    else {
+      // It was lost, or somebody has left something on it who had it of the pool.
+      connection.checkIn('destroy')
+      this.checkOut(pool, done)
+    }
   }
 
   #of(core: unknown): MysqlConnection {

@@ -18,6 +18,8 @@ export interface Command extends EventEmitter {
   readonly next: unknown
   /** Sends it, and returns what reads the answer; nothing if there is none. */
   start: () => unknown
+  /** Of what is executed: what was prepared for it. */
+  readonly statement?: PreparedStatement
   readonly onResult?: Callback
   readonly resultsetHeader?: unknown
   readonly infileOk?: unknown
@@ -57,7 +59,7 @@ export interface CoreConnection extends EventEmitter {
   readonly authorized: boolean
   readonly _command?: Command | null
   /** What has not been sent. */
-  readonly _commands: { readonly length: number; get(index: number): Command }
+  readonly _commands: { shift(): Command | undefined; push(command: Command): void }
   readonly _paused: boolean
   handlePacket(packet?: Packet): void
   query(...queryAndCallback: unknown[]): Command

@@ -5,6 +5,17 @@ import type { PoolDriver } from './driver.ts'
 
 type ConnectingDriver = Pick<PoolDriver<unknown, unknown>, 'name' | 'credentialsCanChange' | 'diagnose'>
 
+/** What a request is told of a failure to connect; of a package that is missing for the credentials, just that. */
+export const connectErrorOf = (
+  driver: Pick<ConnectingDriver, 'name' | 'diagnose'>,
+  cause: unknown,
+  { attempts, transient }: { attempts: number; transient: boolean },
+): Error => {
+  if (cause instanceof DriverMissingError) return cause
+  const data = { database: driver.name, attempts, transient }
+  return new DatabaseConnectError(data, driver.diagnose(cause).remedy, cause)
+}
+
 /** One request's attempts to connect, of which at least one has failed. */
 export class Attempts {
   readonly #driver: ConnectingDriver
@@ -18,14 +29,12 @@ export class Attempts {
   }
 
   /** What the last failure means for a request whose time is up. */
-  get error(): DatabaseConnectError {
+  get error(): Error {
     return this.#error(true)
   }
 
   /** Has `again` called, at once or after a while; or returns why another attempt would be of no use. */
-  fail(error: unknown, again: () => void): DatabaseConnectError | DriverMissingError | undefined {
-    // Of what makes the credentials.
-    if (error instanceof DriverMissingError) return error
+  fail(error: unknown, again: () => void): Error | undefined {
     this.#failed += 1
     this.#failure = error
     const { kind } = this.#driver.diagnose(error)
@@ -49,9 +58,7 @@ export class Attempts {
     clearTimeout(this.#retry)
   }
 
-  #error(transient: boolean): DatabaseConnectError {
-    const { name: database } = this.#driver
-    const { remedy } = this.#driver.diagnose(this.#failure)
-    return new DatabaseConnectError({ database, attempts: this.#failed, transient }, remedy, this.#failure)
+  #error(transient: boolean): Error {
+    return connectErrorOf(this.#driver, this.#failure, { attempts: this.#failed, transient })
   }
 }

@@ -9,8 +9,9 @@ import type {
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { Watch } from '../../../src/scope/watch.ts'
 import { describeBudget } from '../budget.ts'
-import { DatabaseBusyError, DatabaseClosedError, DatabaseConnectError } from '../errors.ts'
+import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
 import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
+import { connectErrorOf } from './attempts.ts'
 import { doneWithin } from './bounded.ts'
 import { closeBound } from './closing.ts'
 import type { PoolDriver } from './driver.ts'
@@ -75,8 +76,8 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   }
 
   async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
-    const { pool } = await this.#open()
-    return describeBudget(this.name, this.#settings.share, environments, await this.#maxConnections(pool))
+    const opened = await this.#open()
+    return describeBudget(this.name, this.#settings.share, environments, await this.#maxConnections(opened))
   }
 
   close({ deadline = Date.now() + closeBound }: CloseOptions = {}): Promise<void> {
@@ -146,24 +147,18 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     await this.#settings.driver.close(opened.pool, deadline)
   }
 
-  async #maxConnections(pool: P): Promise<number> {
-    const { driver, acquireTimeout } = this.#settings
-    const asked = driver.maxConnections(pool)
-    try {
-      if (await doneWithin(acquireTimeout, asked)) return await asked
-    } catch (error) {
-      const { kind, remedy } = driver.diagnose(error)
-      const transient = kind === 'transient'
-      throw new DatabaseConnectError({ database: this.name, attempts: 1, transient }, remedy, error)
-    }
-    throw this.#lent.size === 0 ? this.#unanswered(acquireTimeout) : this.#busy(acquireTimeout)
+  async #maxConnections({ pool, acquisitions }: Opened<P, L, M>): Promise<number> {
+    const { driver, acquireTimeout, tooLate } = acquisitions
+    const asked = driver.maxConnections(pool).catch((error) => {
+      throw connectErrorOf(driver, error, { attempts: 1, transient: driver.diagnose(error).kind === 'transient' })
+    })
+    if (await doneWithin(acquireTimeout, asked)) return asked
+    throw tooLate(acquireTimeout)
   }
 
   /** Nobody has a connection: the server is not to be reached. */
-  #unanswered(waited: number): DatabaseConnectError {
-    const cause = noAnswer(waited)
-    const { remedy } = this.#settings.driver.diagnose(cause)
-    return new DatabaseConnectError({ database: this.name, attempts: 1, transient: true }, remedy, cause)
+  #unanswered(waited: number): Error {
+    return connectErrorOf(this.#settings.driver, noAnswer(waited), { attempts: 1, transient: true })
   }
 
   #busy(waited: number): DatabaseBusyError {

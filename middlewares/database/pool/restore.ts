@@ -43,7 +43,10 @@ export const restore = async (
   let action: Leak['action'] = 'destroyed'
   let fate: 'keep' | 'destroy' = 'destroy'
   try {
-    if (cancelling !== undefined) await inTime(cancelling)
+    if (cancelling !== undefined) {
+      await inTime(cancelling)
+      await doneWithin(cancelGrace, connection.settled())
+    }
     if (connection.state === 'busy' && !(patient && (await doneWithin(unawaitedGrace, connection.settled())))) {
       left = 'query'
       await stop(connection)

@@ -102,7 +102,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
 
   get state(): ConnectionState {
     if (this.#isGone) return 'broken'
-    if (this.#running.any) return 'busy'
+    if (this.#running.any || this.#transaction?.isEnding) return 'busy'
     if (this.#transaction !== undefined || this.#leftTransaction) return 'transaction'
     return this.#session.value
   }
@@ -158,10 +158,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     options: string,
     work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
   ): Promise<unknown> {
-    const transaction = new Transaction(
-      () => this.#isGone,
-      () => this.#running.enter(),
-    )
+    const transaction = new Transaction(() => this.#isGone)
     this.#transaction = transaction
     try {
       return await transaction.run(this.#sql, options, work)
@@ -170,7 +167,6 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
       throw error
     } finally {
       this.#transaction = undefined
-      if (transaction.isEnding) this.#running.leave()
       transaction.revoke(() => endedError(this.#name, 'a query of an ended transaction', undefined))
     }
   }
@@ -189,12 +185,14 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   async settled(): Promise<void> {
     while (this.state === 'busy') {
       await this.#running.settled()
+      if (this.#transaction?.isEnding) await this.#transaction.ended()
       await nextTurn()
     }
   }
 
+  /** What only a COMMIT or ROLLBACK is left of has time to end by itself. */
   cancel(): Promise<void> {
-    return this.#running.cancelAll()
+    return this.#transaction?.isEnding ? this.#transaction.ended() : this.#running.cancelAll()
   }
 
   /** What `query.cancel()` of a request comes to. */

@@ -31,6 +31,7 @@ export class Listening {
   readonly #onError: (error: unknown) => void
   readonly #channels = new Map<string, Channel>()
   #lending: Promise<Lease<PostgresConnection>> | undefined
+  #hearing: Promise<void> | undefined
 
   constructor(name: string, lend: () => Promise<Lease<PostgresConnection>>, onError: (error: unknown) => void) {
     this.#name = name
@@ -67,7 +68,7 @@ export class Listening {
     }
     const lending = this.#connect(() => {
       forget()
-      void this.#hearAgain()
+      this.#hearing ??= this.#hearAgain()
     })
     this.#lending = lending
     lending.catch(forget)
@@ -76,16 +77,22 @@ export class Listening {
 
   /** What was sent meanwhile is gone; what comes from here on is heard, for as long as anybody listens. */
   async #hearAgain(): Promise<void> {
-    for (let failed = 0; this.#channels.size > 0; ) {
-      try {
-        await this.#connected()
-        return
-      } catch (error) {
-        if (error instanceof DatabaseClosedError) return
-        this.#onError(error)
-        failed += 1
-        await wait(backoff(failed), undefined, { ref: false })
-      }
+    for (let attempt = 1; this.#channels.size > 0; attempt++) {
+      await wait(backoff(attempt), undefined, { ref: false })
+      if (await this.#isHeardAgain()) break
+    }
+    this.#hearing = undefined
+  }
+
+  /** Whether it is, or nobody listens, or never will be. */
+  async #isHeardAgain(): Promise<boolean> {
+    try {
+      if (this.#channels.size > 0) await this.#connected()
+      return true
+    } catch (error) {
+      if (error instanceof DatabaseClosedError) return true
+      this.#onError(error)
+      return false
     }
   }
 

@@ -1,11 +1,12 @@
 import { followQuery, type Query, type QueryPrimitives, silence } from './query.ts'
 
-/** What runs on one connection: queries, their cancellations, the ends of transactions. */
+/** The queries that run on one connection, and those that are being cancelled. */
 export class RunningQueries {
   readonly #cancel: QueryPrimitives['cancel']
   readonly #isSecure: boolean
   readonly #queries = new Set<Query>()
-  #others = 0
+  /** One for each query: the second one would find the next query. */
+  readonly #cancellations = new Map<Query, Promise<void>>()
   #settling: PromiseWithResolvers<void> | undefined
 
   constructor(cancel: QueryPrimitives['cancel'], isSecure: boolean) {
@@ -15,17 +16,7 @@ export class RunningQueries {
 
   /** Whether there are any. Until no late cancellation can meet the next query, there are. */
   get any(): boolean {
-    return this.#queries.size > 0 || this.#others > 0
-  }
-
-  /** Counts something else, until {@link leave}. */
-  enter(): void {
-    this.#others += 1
-  }
-
-  leave(): void {
-    this.#others -= 1
-    this.#settle()
+    return this.#queries.size > 0 || this.#cancellations.size > 0
   }
 
   /** Counts a query until it has left the connection, and calls `ended` with the error it failed with. */
@@ -66,29 +57,37 @@ export class RunningQueries {
    *
    * @throws if it can't be known that no late cancellation meets the next query.
    */
-  async cancel(query: Query): Promise<void> {
-    // Between two steps of a cursor there is nothing to cancel, and the next step is up to who reads it.
-    if (query.cursorRows !== undefined) throw new Error('A cursor is open.')
-    this.enter()
-    try {
-      await Promise.race([this.#cancel(query), this.#failed(query)])
-    } finally {
-      this.leave()
-    }
+  cancel(query: Query): Promise<void> {
+    const underWay = this.#cancellations.get(query)
+    if (underWay !== undefined) return underWay
+    const cancellation = this.#cancelOnce(query).finally(() => {
+      this.#cancellations.delete(query)
+      this.#settle()
+    })
+    this.#cancellations.set(query, cancellation)
+    return cancellation
   }
 
-  /** Over TLS postgres.js does not see its cancellation through: there is only the query to tell, which may fail of it. */
-  #failed(query: Query): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const ended = (error?: { code?: unknown }): void => {
-        if (error?.code === '57014') resolve()
-        else if (this.#isSecure) reject(new Error('It has ended before it was cancelled.'))
-      }
-      Promise.prototype.then.call(query, () => ended(), ended)
-    })
+  async #cancelOnce(query: Query): Promise<void> {
+    // Between two steps of a cursor there is nothing to cancel, and the next step is up to who reads it.
+    if (query.cursorRows !== undefined) throw new Error('A cursor is open.')
+    const told = this.#cancel(query)
+    // Without TLS that resolves when the server has hung up; with it, postgres.js does not see it through.
+    await (this.#isSecure ? Promise.race([told, failsOfIt(query)]) : told)
   }
 
   #settle(): void {
     if (!this.any) this.giveUp()
   }
 }
+
+/** Resolves if a query fails of its cancellation, and rejects if it ends in any other way. */
+const failsOfIt = (query: Query): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const ended = (error?: { code?: unknown; message?: unknown }): void => {
+      // A timeout of the server's has the same code.
+      if (error?.code === '57014' && String(error.message).includes('user request')) resolve()
+      else reject(new Error('It has ended before it was cancelled.'))
+    }
+    Promise.prototype.then.call(query, () => ended(), ended)
+  })

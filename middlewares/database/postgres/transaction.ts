@@ -4,20 +4,19 @@ import { silence } from './query.ts'
 /** What postgres.js gets in place of a result it would act upon. One for each: a promise keeps those who await it. */
 const never = (): Promise<never> => new Promise(() => {})
 
+const ignore = (): void => {}
+
 /** One `begin()`, from its BEGIN until its COMMIT or ROLLBACK. */
 export class Transaction {
   readonly #isLost: () => boolean
-  readonly #ending: () => void
   readonly #abandoned = Promise.withResolvers<void>()
   #running: Promise<unknown> = Promise.resolve()
   #savepoints = 0
   #isEnding = false
   #refuse: (() => Error) | undefined
 
-  /** `ending` is called when its callback is over, and its COMMIT or ROLLBACK about to be sent. */
-  constructor(isLost: () => boolean, ending: () => void) {
+  constructor(isLost: () => boolean) {
     this.#isLost = isLost
-    this.#ending = ending
     silence(this.#abandoned.promise)
   }
 
@@ -26,9 +25,14 @@ export class Transaction {
     return this.#refuse?.()
   }
 
-  /** Whether its callback is over. */
+  /** Whether its callback is over, so that its COMMIT or ROLLBACK is under way. */
   get isEnding(): boolean {
     return this.#isEnding
+  }
+
+  /** Resolves when it has ended, either way. */
+  ended(): Promise<void> {
+    return this.#running.then(ignore, ignore)
   }
 
   async run<R>(
@@ -75,7 +79,7 @@ export class Transaction {
   async abandon(): Promise<void> {
     if (this.#savepoints > 0) throw new Error('A savepoint is open.')
     this.#abandoned.reject(this.refusal)
-    await this.#running.catch(() => {})
+    await this.ended()
   }
 
   async #untilEnding(work: Promise<unknown>): Promise<unknown> {
@@ -83,7 +87,6 @@ export class Transaction {
       return await work
     } finally {
       this.#isEnding = true
-      this.#ending()
     }
   }
 

@@ -36,8 +36,7 @@ export interface SharedClientOptions<C> {
   /** Milliseconds both of these may take together; then a request that waits fails, and the next one opens anew. @defaultValue 10000 */
   connectTimeout?: number
   /**
-   * Closes the client at the end of the environment, and one that does not connect, in vain or in time: what that throws
-   * is ignored.
+   * Closes the client at the end of the environment; and one that does not connect or not in time, whatever that throws.
    *
    * @defaultValue nothing is done
    */

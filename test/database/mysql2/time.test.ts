@@ -86,6 +86,21 @@ onMariaDb('what runs past its request', () => {
     }
   })
 
+  test('fails however many queries are queued behind it, and has a connection for the next', async () => {
+    const db = server.pool({ connections: 1 })
+    const failures: unknown[] = []
+    const handler = handlerOf(db, async (db) => {
+      const client = await db.client()
+      const note = (error: unknown) => failures.push(error)
+      const queries = Array.from({ length: 5_000 }, () => client.execute('SELECT 1').catch(note))
+      await Promise.all([client.query('SELECT SLEEP(60)').catch(note), ...queries])
+    })
+    await expect(invoke(handler, undefined, { context: briefly(300) })).rejects.toThrow('aborted')
+    await expectNoLeaks()
+    expect(failures.filter((error) => (error as { code?: string }).code !== 'ER_QUERY_INTERRUPTED')).toEqual([])
+    await expect(ask(db)).resolves.toEqual(one)
+  })
+
   test('tells each callback once, also of a statement that is being prepared', async () => {
     await server.ask('CREATE TABLE locked (id int)')
     const db = server.pool({ connections: 1 })

@@ -200,30 +200,37 @@ tls('postgresJs() over TLS', () => {
     await expect(invoke(look, undefined)).resolves.toEqual(before)
   })
 
-  test('replaces a connection whose query ended before its cancellation arrived, and calls it no leak', async () => {
-    const leaks: unknown[] = []
-    const sockets: Socket[] = []
-    const config = over(secure, (socket) => {
-      // The cancellation's, on which nothing is sent.
-      if (sockets.push(socket) === 2) socket.write = () => true
-    })
-    const onLeak = (leak: unknown): void => void leaks.push(leak)
-    const db = sharedOn(secure, { connections: 1, config: { ...config, ssl: 'require' }, onLeak })
-    const look = handlerWith(db, async (sql) => (await sql`SELECT pg_backend_pid() AS pid`)[0]?.['pid'])
-    const before = await invoke(look, undefined)
-    const outrun = handlerWith(db, async (sql) => {
-      const query = sql`SELECT pg_sleep(0.3)`.execute()
-      await until(async () => (await secure.sessions()).some(({ state }) => state === 'active'))
-      query.cancel()
-      return (await query).length
-    })
-    await expect(invoke(outrun, undefined)).resolves.toBe(1)
-    await expectNoLeaks()
-    await expect(invoke(look, undefined)).resolves.not.toBe(before)
-    expect(leaks).toEqual([])
-    expect(sockets).toHaveLength(3)
-    sockets[1]?.destroy()
-  })
+  test.each([
+    ['answered', 'SELECT pg_sleep(0.3)', 0],
+    ['failed of a timeout', 'SELECT pg_sleep(60)', 300],
+  ])(
+    'replaces a connection whose query %s before its cancellation arrived, and calls it no leak',
+    async (_name, text, statement_timeout) => {
+      const leaks: unknown[] = []
+      const sockets: Socket[] = []
+      const config = over(secure, (socket) => {
+        // The cancellation's, on which nothing is sent.
+        if (sockets.push(socket) === 2) socket.write = () => true
+      })
+      const onLeak = (leak: unknown): void => void leaks.push(leak)
+      const connection = { application_name: 'pool-under-test', statement_timeout }
+      const db = sharedOn(secure, { connections: 1, config: { ...config, connection, ssl: 'require' }, onLeak })
+      const look = handlerWith(db, async (sql) => (await sql`SELECT pg_backend_pid() AS pid`)[0]?.['pid'])
+      const before = await invoke(look, undefined)
+      const outrun = handlerWith(db, async (sql) => {
+        const query = sql.unsafe(text).execute()
+        await until(async () => (await secure.sessions()).some(({ state }) => state === 'active'))
+        query.cancel()
+        await query.catch(() => {})
+      })
+      await invoke(outrun, undefined)
+      await expectNoLeaks()
+      await expect(invoke(look, undefined)).resolves.not.toBe(before)
+      expect(leaks).toEqual([])
+      expect(sockets).toHaveLength(3)
+      sockets[1]?.destroy()
+    },
+  )
 
   test('refuses a certificate nobody has signed, and says what to give', async () => {
     const db = sharedOn(secure, { config: { host: 'localhost', ssl: 'verify-full' } })

@@ -9,10 +9,11 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { currentScope, managed } from 'middy-managed-instances'
 import { database } from 'middy-managed-instances/database'
 import { postgresJs } from 'middy-managed-instances/database/postgres'
-import { barrier, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type postgres from 'postgres'
 import { failureOf, testServer, until } from '../support/server.ts'
 import { configOf, handlerWith, type SharedOptions, sharedOn } from './support/shared.ts'
+import { over } from './support/sockets.ts'
 
 const server = testServer()
 
@@ -139,6 +140,20 @@ describe("a request's sql", () => {
       expect([...first]).toEqual([{ n: 1 }])
       expect([...second]).toEqual([{ id: 2 }, { id: 4 }])
     })
+  })
+
+  test('cancels a query once that is cancelled by its request too', async () => {
+    const sockets: unknown[] = []
+    const db = sharedOn(server, { connections: 1, config: over(server, (socket) => sockets.push(socket)) })
+    const handler = handlerWith(db, async (sql, { signal }) => {
+      const query = sql`SELECT pg_sleep(60)`.execute()
+      signal.addEventListener('abort', () => query.cancel())
+      await query
+    })
+    const context = createContext({ getRemainingTimeInMillis: () => 150 })
+    await expect(invoke(handler, undefined, { context })).rejects.toThrow('aborted')
+    await expectNoLeaks()
+    expect(sockets).toHaveLength(2)
   })
 
   test('cancels a query by itself, running or waiting, and keeps the connection', async () => {

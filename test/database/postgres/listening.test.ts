@@ -127,6 +127,30 @@ describe('sql.listen()', () => {
     for (const socket of sockets) socket.destroy()
   })
 
+  test('hears again after connections that are lost as it begins, and tells of each once', async () => {
+    const lost = 6
+    const sockets: Socket[] = []
+    const failures: Error[] = []
+    const heard: string[] = []
+    const config = over(server, (socket) => {
+      sockets.push(socket)
+      if (sockets.length > 1 && sockets.length <= 1 + lost) onceWritten(socket, 'LISTEN "', () => socket.destroy())
+    })
+    await inRequest(
+      async (sql) => {
+        await sql.listen('often', (payload) => heard.push(payload))
+        sockets[0]?.destroy()
+        await until(async () => {
+          await server.ask("NOTIFY often, 'again'")
+          return heard.includes('again')
+        })
+      },
+      { connections: 2, config, onError: (error) => failures.push(error) },
+    )
+    expect(sockets).toHaveLength(1 + lost + 1)
+    expect(failures).toMatchObject(Array(lost).fill({ code: 'CONNECTION_CLOSED' }))
+  })
+
   test('fails on a channel that is none alone, however many begin at once', async () => {
     await inRequest(async (sql) => {
       const heard = Promise.withResolvers<string>()
