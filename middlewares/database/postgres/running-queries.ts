@@ -29,7 +29,7 @@ export class RunningQueries {
     })
   }
 
-  /** Keeps those whose failure nobody may be left to hear of from ending the worker. */
+  /** Keeps those whose failure nobody may be left to hear of from ending the worker, as it does each that is cancelled. */
   silence(): void {
     for (const query of this.#queries) silence(query)
   }
@@ -71,6 +71,7 @@ export class RunningQueries {
   async #cancelOnce(query: Query): Promise<void> {
     // Between two steps of a cursor there is nothing to cancel, and the next step is up to who reads it.
     if (query.cursorRows !== undefined) throw new Error('A cursor is open.')
+    silence(query)
     const told = this.#cancel(query)
     // Without TLS that resolves when the server has hung up; with it, postgres.js does not see it through.
     await (this.#isSecure ? Promise.race([told, failsOfIt(query)]) : told)
