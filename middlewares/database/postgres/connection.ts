@@ -10,6 +10,7 @@ import { doneWithin } from '../pool/bounded.ts'
 import { type ConnectionState, endedError, type PoolConnection } from '../pool/driver.ts'
 import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
+import type { ArrayTypes } from './array-types.ts'
 import { primitivesOf, type Query, type QueryPrimitives } from './query.ts'
 import { RunningQueries } from './running-queries.ts'
 import { Transaction } from './transaction.ts'
@@ -20,6 +21,7 @@ export interface ConnectionSettings {
   readonly driver: typeof postgres
   /** What postgres.js has made of the configuration: all connections share its types. */
   readonly options: postgres.Sql['options']
+  readonly arrayTypes: ArrayTypes
   readonly credentials: CredentialStore | undefined
   /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */
   readonly maxLifetime: number
@@ -90,14 +92,21 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     const credential = await settings.credentials?.get()
     const connection = new PostgresConnection(settings, loginOf(credential), owner)
     try {
-      await connection.#sql.unsafe('')
+      await connection.#connect(settings)
     } catch (error) {
       if (credential !== undefined && isAuthenticationFailure(error)) settings.credentials?.refuse(credential)
       connection.destroy()
       throw error
     }
-    connection.#session.settings.begin()
     return connection
+  }
+
+  async #connect({ options, arrayTypes }: ConnectionSettings): Promise<void> {
+    const seconds = options.connect_timeout
+    const answered = this.#sql.unsafe('').then(() => arrayTypes.learn(this.#sql))
+    if (!(await doneWithin(seconds * 1_000, answered)))
+      throw Object.assign(new Error(`CONNECT_TIMEOUT: no answer within ${seconds} s`), { code: 'CONNECT_TIMEOUT' })
+    this.#session.settings.begin()
   }
 
   get state(): ConnectionState {

@@ -19,7 +19,6 @@ export class Connections {
   readonly #idle: PostgresConnection[] = []
   readonly #waiting: CheckedOut[] = []
   #opening = 0
-  #asking: Promise<PostgresConnection> | undefined
   #serving = false
   #closing = false
 
@@ -88,27 +87,9 @@ export class Connections {
     })
   }
 
-  /**
-   * What postgres.js asks of array types, all connections share: the first asks alone. It would end the worker by an
-   * unhandled rejection if its connection were lost just then, which is better risked once than with each.
-   */
-  async #connect(): Promise<PostgresConnection> {
-    const { options } = this.#settings
-    while (this.#asking !== undefined) await this.#asking.catch(() => {})
-    if (!options.fetch_types) return openConnection(this.#settings, this)
-    this.#asking = openConnection(this.#settings, this)
-    try {
-      const connection = await this.#asking
-      options.fetch_types = false
-      return connection
-    } finally {
-      this.#asking = undefined
-    }
-  }
-
   #openFor(done: CheckedOut | undefined): void {
     this.#opening += 1
-    this.#connect().then(
+    openConnection(this.#settings, this).then(
       (connection) => {
         this.#opening -= 1
         this.#open.add(connection)

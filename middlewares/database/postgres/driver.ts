@@ -2,6 +2,7 @@ import type postgres from 'postgres'
 import { loadDriver } from '../load-driver.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
+import { ArrayTypes } from './array-types.ts'
 import type { PostgresConnection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { diagnose } from './diagnosis.ts'
@@ -32,7 +33,7 @@ export class PostgresDriver implements PoolDriver<Connections, PostgresConnectio
       connect_timeout: seconds,
       onclose: undefined,
     } as object)
-    return new Connections(root, { ...settings, driver, options: root.options })
+    return new Connections(root, { ...settings, driver, options: root.options, arrayTypes: new ArrayTypes(root) })
   }
 
   checkOut(

@@ -1,0 +1,69 @@
+import type postgres from 'postgres'
+import { parserOf, serializerOf } from './arrays.ts'
+
+/** What postgres.js does not declare of its options. */
+type Options = postgres.Sql['options'] & { readonly shared: { readonly typeArrayMap: Record<number, number> } }
+
+/** Asked for as values, since what renames columns would rename these. */
+const arrayTypes = `
+  SELECT element.oid, type.oid, element.typdelim FROM pg_catalog.pg_type type
+  JOIN pg_catalog.pg_type element ON element.typarray = type.oid WHERE type.typcategory = 'A'`
+
+/**
+ * How arrays are read and written, which all connections of a worker share. By itself postgres.js asks each new
+ * connection for it, and ends the worker by an unhandled rejection if that connection is lost just then.
+ */
+export class ArrayTypes {
+  readonly #root: postgres.Sql
+  readonly #parameter: new () => postgres.Parameter
+  #known: boolean
+  #asking: Promise<void> | undefined
+
+  /** @param root - has the options of all connections. */
+  constructor(root: postgres.Sql) {
+    this.#root = root
+    this.#parameter = root.json(null).constructor as new () => postgres.Parameter
+    this.#known = !root.options.fetch_types
+    root.options.fetch_types = false
+  }
+
+  /** Asks over a connection, once for the worker, unless the configuration wants nothing of array types. */
+  async learn(connection: postgres.Sql): Promise<void> {
+    while (!this.#known) {
+      if (this.#asking !== undefined) await this.#asking.catch(() => {})
+      else await this.#ask(connection)
+    }
+  }
+
+  async #ask(connection: postgres.Sql): Promise<void> {
+    const asked = connection.unsafe(arrayTypes).values()
+    this.#asking = asked.then((types) => {
+      for (const [oid, array, delimiter] of types) this.#add(oid, array, delimiter)
+      this.#known = true
+    })
+    try {
+      await this.#asking
+    } finally {
+      this.#asking = undefined
+    }
+  }
+
+  /** As postgres.js keeps them; what the configuration says of an array type itself stays. */
+  #add(oid: number, array: number, delimiter: string): void {
+    const { parsers, serializers, shared } = this.#root.options as Options
+    shared.typeArrayMap[oid] = array
+    parsers[array] ??= parserOf(delimiter, parsers[oid])
+    serializers[array] ??= serializerOf(delimiter, (element) => this.#serialize(oid, element))
+  }
+
+  #serialize(oid: number, element: unknown): unknown {
+    const { serializers, transform } = this.#root.options
+    // `sql.typed()`, `sql.json()`
+    const given = element instanceof this.#parameter ? element.value : element
+    const value = given === undefined ? transform.undefined : given
+    if (value === undefined)
+      throw Object.assign(new Error('An undefined element of an array is not allowed.'), { code: 'UNDEFINED_VALUE' })
+    const serialize = serializers[oid]
+    return value === null || serialize === undefined ? value : serialize(value)
+  }
+}
