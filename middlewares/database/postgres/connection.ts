@@ -1,9 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type postgres from 'postgres'
-import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
-import type { Credential, CredentialStore } from '../credentials.ts'
-import { isAuthenticationFailure } from '../pg/diagnosis.ts'
+import type { CredentialStore } from '../credentials.ts'
 import { resetSession } from '../pg/session.ts'
 import { SessionState } from '../pg/session-state.ts'
 import { doneWithin } from '../pool/bounded.ts'
@@ -13,6 +11,7 @@ import { jittered } from '../pool/lifetime.ts'
 import type { ArrayTypes } from './array-types.ts'
 import { primitivesOf, type Query, type QueryPrimitives } from './query.ts'
 import { RunningQueries } from './running-queries.ts'
+import { noAnswer, Sockets } from './sockets.ts'
 import { Transaction } from './transaction.ts'
 
 /** What every connection of one worker is opened with. */
@@ -30,7 +29,7 @@ export interface ConnectionSettings {
 }
 
 /** What becomes of a connection. */
-interface Owner {
+export interface Owner {
   /** It comes back from a request. */
   take(connection: PostgresConnection, fate: 'keep' | 'destroy'): void
   /** It was lost, or has ended. */
@@ -55,6 +54,7 @@ const startsTransaction = /(?:^|;)\s*start\s+transaction\b/i
 export class PostgresConnection implements PoolConnection<PostgresConnection> {
   readonly #name: string
   readonly #owner: Owner
+  readonly #sockets: Sockets
   readonly #sql: postgres.Sql
   readonly #primitives: QueryPrimitives
   readonly #session: SessionState
@@ -67,15 +67,18 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   #leftTransaction = false
   #audience: Audience | undefined
 
-  private constructor(settings: ConnectionSettings, login: object, owner: Owner) {
+  constructor(settings: ConnectionSettings, login: object, owner: Owner) {
     const { name, driver, options, maxLifetime, traces } = settings
     this.#name = name
     this.#owner = owner
     this.#session = new SessionState(traces)
     this.#expires = performance.now() + jittered(maxLifetime)
+    this.#sockets = new Sockets(options)
     this.#sql = driver({
       ...options,
       ...login,
+      host: this.#sockets.hosts,
+      socket: this.#sockets.open,
       // One, in a way that postgres.js does not take for its `max: 1`, with which it lets BEGIN through.
       max: '1' as unknown as number,
       parameters: {},
@@ -87,25 +90,12 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#running = new RunningQueries(this.#primitives.cancel, Boolean(this.#sql.options.ssl))
   }
 
-  /** Opens a connection, with credentials asked for it. */
-  static async open(settings: ConnectionSettings, owner: Owner): Promise<PostgresConnection> {
-    const credential = await settings.credentials?.get()
-    const connection = new PostgresConnection(settings, loginOf(credential), owner)
-    try {
-      await connection.#connect(settings)
-    } catch (error) {
-      if (credential !== undefined && isAuthenticationFailure(error)) settings.credentials?.refuse(credential)
-      connection.destroy()
-      throw error
-    }
-    return connection
-  }
-
-  async #connect({ options, arrayTypes }: ConnectionSettings): Promise<void> {
-    const seconds = options.connect_timeout
+  /** Connects, and learns of array types. */
+  async connect({ options, arrayTypes }: ConnectionSettings): Promise<void> {
+    const seconds = options.connect_timeout * options.host.length
     const answered = this.#sql.unsafe('').then(() => arrayTypes.learn(this.#sql))
-    if (!(await doneWithin(seconds * 1_000, answered)))
-      throw Object.assign(new Error(`CONNECT_TIMEOUT: no answer within ${seconds} s`), { code: 'CONNECT_TIMEOUT' })
+    if (!(await doneWithin(seconds * 1_000, answered))) throw noAnswer(seconds)
+    this.#sockets.ready()
     this.#session.settings.begin()
   }
 
@@ -250,7 +240,11 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#running.giveUp()
     this.#sql.end({ timeout: 0 }).catch(() => {})
     // A socket whose other end is gone never says so.
-    void doneWithin(endBound, this.ended).then((inTime) => inTime || this.#lose())
+    void doneWithin(endBound, this.ended).then((inTime) => {
+      if (inTime) return
+      this.#sockets.destroy()
+      this.#lose()
+    })
   }
 
   get #isGone(): boolean {
@@ -285,15 +279,4 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#owner.lost(this, idle)
     this.#audience?.lost()
   }
-}
-
-/** Opens a connection in nobody's async context: it goes on to other requests. */
-export const openConnection = (settings: ConnectionSettings, owner: Owner): Promise<PostgresConnection> =>
-  outsideRequests(() => PostgresConnection.open(settings, owner))
-
-const loginOf = (credential: Credential | undefined): object => {
-  if (credential === undefined) return {}
-  if (typeof credential === 'string') return { pass: credential }
-  const { username, password } = credential
-  return username === undefined ? { pass: password } : { user: username, pass: password }
 }

@@ -1,6 +1,7 @@
 import type postgres from 'postgres'
 import { closeConnections } from '../pool/closing.ts'
-import { type ConnectionSettings, openConnection, type PostgresConnection } from './connection.ts'
+import type { ConnectionSettings, PostgresConnection } from './connection.ts'
+import { openConnection } from './opening.ts'
 
 type CheckedOut = (error: unknown, connection?: PostgresConnection) => void
 

@@ -10,6 +10,7 @@ const systemCodes: Readonly<Record<string, string>> = {
 }
 
 const noTls = /before secure TLS connection/
+const hangsUp = /the server hangs up/
 
 /** What a failed attempt to connect means, and what to do. */
 export const diagnose = (error: unknown): ConnectProblem => {
@@ -18,6 +19,11 @@ export const diagnose = (error: unknown): ConnectProblem => {
     return {
       kind: 'permanent',
       remedy: 'The server hangs up on TLS: take ssl out of config, or switch it on on the server.',
+    }
+  if (hangsUp.test(message))
+    return {
+      kind: 'transient',
+      remedy: 'It ends connections before it answers: look whether the server behind its proxy or load balancer is up.',
     }
   const systemCode = systemCodes[code]
   return diagnoseServer(systemCode === undefined ? error : { code: systemCode, message })
