@@ -204,6 +204,25 @@ describe('postgresJs()', () => {
     await until(async () => (await server.sessions()).length === 0, 1_000)
   })
 
+  test('breaks off a socket whose other end is gone and says nothing any more', async () => {
+    const sockets: Socket[] = []
+    const config = over(server, (socket) => sockets.push(socket))
+    const db = sharedOn(server, { connections: 1, config, onLeak: () => {} })
+    const [socket, failed] = await invoke(
+      handlerWith(db, async (sql) => {
+        await sql`SELECT 1`
+        const [socket] = sockets as [Socket]
+        socket.pause()
+        socket.end = () => socket
+        return [socket, failureOf(() => sql`SELECT 1`)] as const
+      }),
+      undefined,
+    )
+    await db.close({ deadline: Date.now() })
+    await failed
+    await until(async () => socket.destroyed, 2_000)
+  })
+
   const options: [string, unknown, string][] = [
     ['connections', 0, 'a whole number, 1 or more, received 0'],
     ['connections', 2.5, 'a whole number, 1 or more, received 2.5'],
