@@ -1,12 +1,12 @@
-import { createServer, type Server } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { type Credential, type Database, DatabaseConnectError } from 'middy-managed-instances/database'
 import type { PgPoolOptions } from 'middy-managed-instances/database/pg'
 import { invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
 import { CredentialStore } from '../../middlewares/database/credentials.ts'
 import { failureOf, handlerOf, testServer, until } from './support/server.ts'
+import { serveTcp } from './support/tcp.ts'
 
 jest.setTimeout(20_000)
 
@@ -67,22 +67,12 @@ describe('a connection that can not be opened is an error with its remedy:', () 
 })
 
 describe('a server that accepts and says nothing', () => {
-  const silent: Server[] = []
-  afterEach(() => {
-    for (const each of silent.splice(0)) each.close()
-  })
-
   test('holds no request longer than connectTimeout and the time it has', async () => {
-    const sockets: { destroy(): void }[] = []
-    const quiet = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
-    silent.push(quiet)
-    await new Promise((resolve) => quiet.once('listening', resolve))
-    const { port } = quiet.address() as { port: number }
+    const port = await serveTcp(() => {})
     const started = performance.now()
     const error = await failureOf(() => connect({ config: { port }, connectTimeout: 100, acquireTimeout: 400 }))
     expect(performance.now() - started).toBeLessThan(1_000)
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('raise connectTimeout') })
-    for (const socket of sockets) socket.destroy()
   })
 })
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
-import { afterEach, describe, expect, test } from '@jest/globals'
+import type { Socket } from 'node:net'
+import { describe, expect, test } from '@jest/globals'
 import { type Database, DatabaseConnectError } from 'middy-managed-instances/database'
 import { mysqlPool } from 'middy-managed-instances/database/mysql2'
 import { type PgPoolOptions, pgPool } from 'middy-managed-instances/database/pg'
@@ -8,6 +8,7 @@ import { invoke } from 'middy-managed-instances/testing'
 import pg from 'pg'
 import { sendCancelRequest } from '../../middlewares/database/pg/cancel.ts'
 import { failureOf, handlerOf, testServer } from './support/server.ts'
+import { serveTcp } from './support/tcp.ts'
 
 const server = testServer()
 
@@ -56,20 +57,11 @@ test('a database of somebody else whose acquire() throws refuses its clients', a
 })
 
 describe('a server that accepts and says nothing', () => {
-  let quiet: Server
-  const sockets: Socket[] = []
-  afterEach(() => {
-    for (const socket of sockets.splice(0)) socket.destroy()
-    quiet.close()
-  })
-
   test.each([
     ['pgPool()', pgPool],
     ['mysqlPool()', mysqlPool],
   ])('is what %s tells of to a request with less time than an attempt takes', async (name, make) => {
-    quiet = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
-    await once(quiet, 'listening')
-    const { port } = quiet.address() as { port: number }
+    const port = await serveTcp(() => {})
     const config = { host: '127.0.0.1', port, database: 'any', user: 'any', password: 'any' }
     const db = server.own((make as typeof pgPool)({ connections: 2, config, acquireTimeout: 200 }))
     const error = await refusalOf(db)
@@ -81,16 +73,13 @@ describe('a server that accepts and says nothing', () => {
 
 test('a cancellation that nobody answers is given up, and its socket closed', async () => {
   const accepted = Promise.withResolvers<Socket>()
-  const quiet = createServer(accepted.resolve).listen(0, '127.0.0.1')
-  await once(quiet, 'listening')
-  const { port } = quiet.address() as { port: number }
+  const port = await serveTcp(accepted.resolve)
   const login = { processID: 1, secretKey: 1, ssl: false, sslnegotiation: undefined, stream: undefined }
   const error = await failureOf(() => sendCancelRequest(pg, { host: '127.0.0.1', port, ...login }))
   expect(error).toMatchObject({ code: 'ETIMEDOUT' })
   const socket = await accepted.promise
   socket.resume()
   await once(socket, 'close')
-  await new Promise((closed) => quiet.close(closed))
 })
 
 test('credentials that do not come are asked for anew', async () => {

@@ -1,11 +1,11 @@
-import { once } from 'node:events'
-import { createServer, connect as openSocket, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { barrier, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import type { Connection } from 'mysql2'
 import type { RowDataPacket } from 'mysql2/promise'
 import { countsOf, mysqlServer, onMariaDb } from '../support/mysql-server.ts'
 import { failureOf, handlerOf, until } from '../support/server.ts'
+import { relayTo, serveTcp } from '../support/tcp.ts'
 
 jest.setTimeout(30_000)
 
@@ -184,18 +184,10 @@ onMariaDb('when connections of mysqlPool() are lost', () => {
 
   test('a connection whose state only an answer would tell, and that gives none, is replaced', async () => {
     const sockets: Socket[] = []
-    const relay = createServer((from) => {
-      const to = openSocket(server.mariadb.port, server.mariadb.host)
-      from.pipe(to).pipe(from)
-      for (const socket of [from, to]) sockets.push(socket.on('error', () => {}))
-    }).listen(0, '127.0.0.1')
-    await once(relay, 'listening')
-    const { port } = relay.address() as { port: number }
+    const port = await serveTcp((near) => sockets.push(near, relayTo(near, server.mariadb)))
     const db = server.pool({ connections: 1, connectTimeout: 300, config: { port } })
     await failureOf(async () => (await db.pool).query('SELECT nonsense'))
     for (const socket of sockets) socket.unpipe().pause()
     await expectRight(db)
-    for (const socket of sockets) socket.destroy()
-    relay.close()
   })
 })

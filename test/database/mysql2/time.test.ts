@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { createServer, connect as openSocket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import type { Leak } from 'middy-managed-instances/database'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
@@ -7,6 +5,7 @@ import type { Connection } from 'mysql2'
 import type { RowDataPacket } from 'mysql2/promise'
 import { countsOf, mysqlServer, onMariaDb } from '../support/mysql-server.ts'
 import { failureOf, handlerOf, until } from '../support/server.ts'
+import { relayTo, serveTcp } from '../support/tcp.ts'
 
 /** A context whose time is up so many milliseconds after Middy has asked. */
 const briefly = (milliseconds: number) => createContext({ getRemainingTimeInMillis: () => milliseconds })
@@ -213,58 +212,39 @@ onMariaDb('what runs past its request', () => {
   })
 
   test('where the server sees it come from another place, as behind NAT, is cancelled all the same', async () => {
-    const relay = createServer((from) => {
-      const to = openSocket(server.mariadb.port, server.mariadb.host)
-      from.pipe(to).pipe(from)
-      for (const socket of [from, to]) socket.on('error', () => {})
-    }).listen(0, '127.0.0.1')
-    await once(relay, 'listening')
-    try {
-      const db = server.pool({ connections: 1, config: { port: (relay.address() as { port: number }).port } })
-      const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
-      await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
-      await until(async () => (await running()).length === 0, 1_000)
-      await expectNoLeaks()
-      expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
-    } finally {
-      relay.close()
-    }
+    const port = await serveTcp((socket) => relayTo(socket, server.mariadb))
+    const db = server.pool({ connections: 1, config: { port } })
+    const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+    await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+    await until(async () => (await running()).length === 0, 1_000)
+    await expectNoLeaks()
+    expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
   })
 
   test('is cancelled though the connection that cancelled another one hung', async () => {
     let isHanging = false
     let hanging = 0
-    const relay = createServer((from) => {
-      from.on('error', () => {})
-      if (isHanging) {
-        hanging += 1
-        from.once('close', () => {
-          hanging -= 1
-        })
-        return
-      }
-      const to = openSocket(server.mariadb.port, server.mariadb.host).on('error', () => {})
-      from.pipe(to).pipe(from)
-    }).listen(0, '127.0.0.1')
-    await once(relay, 'listening')
-    try {
-      const db = server.pool({ connections: 1, config: { port: (relay.address() as { port: number }).port } })
-      const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
-      await ask(db)
-      isHanging = true
-      await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
-      await until(async () => hanging === 1)
-      isHanging = false
-      await until(async () => hanging === 0, 5_000)
-      await expectNoLeaks()
-      await server.killAll()
-      await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
-      await until(async () => (await running()).length === 0, 1_000)
-      await expectNoLeaks()
-      expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
-    } finally {
-      relay.close()
-    }
+    const port = await serveTcp((socket) => {
+      if (!isHanging) return relayTo(socket, server.mariadb)
+      hanging += 1
+      return socket.once('close', () => {
+        hanging -= 1
+      })
+    })
+    const db = server.pool({ connections: 1, config: { port } })
+    const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+    await ask(db)
+    isHanging = true
+    await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+    await until(async () => hanging === 1)
+    isHanging = false
+    await until(async () => hanging === 0, 5_000)
+    await expectNoLeaks()
+    await server.killAll()
+    await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+    await until(async () => (await running()).length === 0, 1_000)
+    await expectNoLeaks()
+    expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
   })
 
   test('costs its connection where the server has no place for one to cancel it', async () => {

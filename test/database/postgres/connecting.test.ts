@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
@@ -9,6 +8,7 @@ import { DatabaseConnectError } from 'middy-managed-instances/database'
 import { postgresJs } from 'middy-managed-instances/database/postgres'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import { failureOf, testServer, until } from '../support/server.ts'
+import { hangUp, relayTo, serveTcp } from '../support/tcp.ts'
 import { configOf, handlerWith, type SharedOptions, sharedOn } from './support/shared.ts'
 import { over } from './support/sockets.ts'
 
@@ -51,40 +51,29 @@ describe('postgresJs()', () => {
   })
 
   test('holds no query longer than its bounds if the server says nothing', async () => {
-    const sockets: { destroy(): void }[] = []
-    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
-    await new Promise((listening) => silent.once('listening', listening))
-    const { port } = silent.address() as { port: number }
+    const port = await serveTcp(() => {})
     const started = performance.now()
     const error = await failureOf(() => connect({ config: { port }, connectTimeout: 100, acquireTimeout: 400 }))
     expect(performance.now() - started).toBeLessThan(1_000)
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('security group') })
-    for (const socket of sockets) socket.destroy()
-    silent.close()
   })
 
   test.each([false, 'require'] as const)('tries again with pauses at a server that hangs up (ssl: %p)', async (ssl) => {
     let accepted = 0
-    const silent = createServer((socket) => {
+    const port = await serveTcp((socket) => {
       accepted += 1
-      socket.on('error', () => {}).once('data', () => socket.end())
-    }).listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    const { port } = silent.address() as AddressInfo
+      hangUp(socket)
+    })
     const error = await failureOf(() => connect({ config: { port, ssl }, acquireTimeout: 600 }))
     const { attempts } = (error as DatabaseConnectError).data
     expect(error).toMatchObject({ retryable: true, message: expect.stringContaining('behind its proxy') })
     expect(attempts).toBeGreaterThan(1)
     expect(accepted).toBe(attempts)
-    silent.close()
   })
 
   test('goes to the next of several hosts that refuse or hang up, and cancels there', async () => {
-    const hangsUp = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end()))
-    hangsUp.listen(0, '127.0.0.1')
-    await once(hangsUp, 'listening')
     const { host, port } = server.config
-    const config = { host: ['127.0.0.1', '127.0.0.1', host], port: [1, (hangsUp.address() as AddressInfo).port, port] }
+    const config = { host: ['127.0.0.1', '127.0.0.1', host], port: [1, await serveTcp(hangUp), port] }
     const db = sharedOn(server, { connections: 1, config: config as object })
     const cancelled = handlerWith(db, async (sql) => {
       const query = sql`SELECT pg_sleep(60)`.execute()
@@ -93,19 +82,12 @@ describe('postgresJs()', () => {
       return [await failureOf(() => query), await sql`SELECT 1 AS one`]
     })
     await expect(invoke(cancelled, undefined)).resolves.toMatchObject([{ code: '57014' }, [{ one: 1 }]])
-    hangsUp.close()
   })
 
   test('connects over a socket of the file system', async () => {
     const host = mkdtempSync(join(tmpdir(), 'postgres-js-'))
-    const relay = createServer((near) => {
-      const far = connectTo(Number(server.config.port), server.config.host)
-      near.pipe(far).pipe(near)
-      far.on('error', () => {})
-    }).listen(join(host, `.s.PGSQL.${server.config.port}`))
-    await once(relay, 'listening')
+    await serveTcp((socket) => relayTo(socket, server.config), join(host, `.s.PGSQL.${server.config.port}`))
     await expect(connect({ config: { host } })).resolves.toMatchObject([{ one: 1 }])
-    relay.close()
     rmSync(host, { recursive: true })
   })
 

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import { afterEach } from '@jest/globals'
+import { serveTcp } from './tcp.ts'
 
 const protocol41 = 0x0200
 const tls = 0x0800
@@ -105,24 +104,9 @@ export class Wire {
   }
 }
 
-const closing: (() => void)[] = []
-
-afterEach(() => {
-  for (const close of closing.splice(0)) close()
-})
-
 /** Listens, serves every connection as told, and resolves to its port; ends with its test. */
-export const scriptedMysql = async (serve: (wire: Wire) => Promise<void> | void): Promise<number> => {
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
+export const scriptedMysql = (serve: (wire: Wire) => Promise<void> | void): Promise<number> =>
+  serveTcp(async (socket) => {
     // What it fails with the client has done, and the client's error is what is tested.
-    Promise.resolve(serve(new Wire(socket))).catch(() => {})
-  }).listen(0, '127.0.0.1')
-  closing.push(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
+    await Promise.resolve(serve(new Wire(socket))).catch(() => {})
   })
-  await once(server, 'listening')
-  return (server.address() as { port: number }).port
-}
