@@ -1,8 +1,6 @@
 import type postgres from 'postgres'
 import { parserOf, serializerOf } from './arrays.ts'
-
-/** What postgres.js does not declare of its options. */
-type Options = postgres.Sql['options'] & { readonly shared: { readonly typeArrayMap: Record<number, number> } }
+import type { DriverOptions } from './driver-options.ts'
 
 /** Asked for as values, since what renames columns would rename these. */
 const arrayTypes = `
@@ -14,14 +12,14 @@ const arrayTypes = `
  * connection for it, and ends the worker by an unhandled rejection if that connection is lost just then.
  */
 export class ArrayTypes {
-  readonly #root: postgres.Sql
+  readonly #options: DriverOptions
   readonly #parameter: new () => postgres.Parameter
   #known: boolean
   #asking: Promise<void> | undefined
 
   /** @param root - has the options of all connections. */
   constructor(root: postgres.Sql) {
-    this.#root = root
+    this.#options = root.options as DriverOptions
     this.#parameter = root.json(null).constructor as new () => postgres.Parameter
     this.#known = !root.options.fetch_types
     root.options.fetch_types = false
@@ -50,14 +48,14 @@ export class ArrayTypes {
 
   /** As postgres.js keeps them; what the configuration says of an array type itself stays. */
   #add(oid: number, array: number, delimiter: string): void {
-    const { parsers, serializers, shared } = this.#root.options as Options
+    const { parsers, serializers, shared } = this.#options
     shared.typeArrayMap[oid] = array
     parsers[array] ??= parserOf(delimiter, parsers[oid])
     serializers[array] ??= serializerOf(delimiter, (element) => this.#serialize(oid, element))
   }
 
   #serialize(oid: number, element: unknown): unknown {
-    const { serializers, transform } = this.#root.options
+    const { serializers, transform } = this.#options
     // `sql.typed()`, `sql.json()`
     const given = element instanceof this.#parameter ? element.value : element
     const value = given === undefined ? transform.undefined : given

@@ -9,6 +9,7 @@ import { type ConnectionState, endedError, type PoolConnection } from '../pool/d
 import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { ArrayTypes } from './array-types.ts'
+import type { DriverOptions } from './driver-options.ts'
 import { primitivesOf, type Query, type QueryPrimitives } from './query.ts'
 import { RunningQueries } from './running-queries.ts'
 import { noAnswer, Sockets } from './sockets.ts'
@@ -19,7 +20,7 @@ export interface ConnectionSettings {
   readonly name: string
   readonly driver: typeof postgres
   /** What postgres.js has made of the configuration: all connections share its types. */
-  readonly options: postgres.Sql['options']
+  readonly options: DriverOptions
   readonly arrayTypes: ArrayTypes
   readonly credentials: CredentialStore | undefined
   /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */

@@ -6,6 +6,7 @@ import { ArrayTypes } from './array-types.ts'
 import type { PostgresConnection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { diagnose } from './diagnosis.ts'
+import type { DriverOptions } from './driver-options.ts'
 import type { PostgresConfig } from './postgres-js.ts'
 
 /** Speaks to postgres.js. */
@@ -33,7 +34,8 @@ export class PostgresDriver implements PoolDriver<Connections, PostgresConnectio
       connect_timeout: seconds,
       onclose: undefined,
     } as object)
-    return new Connections(root, { ...settings, driver, options: root.options, arrayTypes: new ArrayTypes(root) })
+    const options = root.options as DriverOptions
+    return new Connections(root, { ...settings, driver, options, arrayTypes: new ArrayTypes(root) })
   }
 
   checkOut(

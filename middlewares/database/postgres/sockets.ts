@@ -1,12 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type postgres from 'postgres'
-
-/** What postgres.js does not declare of its options. */
-type Options = postgres.Sql['options'] & {
-  readonly path: string | false
-  readonly socket?: (options: Options) => Socket | Promise<Socket>
-}
+import type { DriverOptions } from './driver-options.ts'
 
 /**
  * Opens the sockets of one connection. Until it is ready, postgres.js by itself connects again to a server that hangs
@@ -16,12 +10,12 @@ export class Sockets {
   /** The host it is at, and those to try next: postgres.js, which is given this list, takes an error for final at the last. */
   readonly hosts: string[]
   readonly #ports: number[]
-  readonly #options: Options
+  readonly #options: DriverOptions
   #socket: Socket | undefined
   #isReady = false
 
-  constructor(options: postgres.Sql['options']) {
-    this.#options = options as Options
+  constructor(options: DriverOptions) {
+    this.#options = options
     this.hosts = [...options.host]
     this.#ports = [...options.port]
   }
@@ -63,7 +57,7 @@ export class Sockets {
     const [port] = this.#ports
     if (own !== undefined) return this.#keep(await own(this.#options))
     // TLS asks for the host's certificate, errors name both.
-    const socket = this.#keep(Object.assign(path ? connect(path) : connect(Number(port), host), { host, port }))
+    const socket = this.#keep(path ? connect(path) : Object.assign(connect(Number(port), host), { host, port }))
     try {
       await once(socket, 'connect', { signal: AbortSignal.timeout(connect_timeout * 1_000) })
       return socket
