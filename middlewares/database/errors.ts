@@ -34,7 +34,8 @@ const reasonOf = (cause: unknown): string => {
 }
 
 /**
- * No connection came free in the time the request had to wait: all of this worker's share were in use.
+ * No connection came free in the time the request had to wait (`data.waited`, milliseconds): all of this worker's share
+ * were lent, or being opened or restored.
  *
  * @example
  * ```ts
@@ -54,8 +55,10 @@ export class DatabaseBusyError extends ManagedError<{
   override readonly retryable = true
 
   constructor(data: DatabaseBusyError['data']) {
+    const { lent, connections } = data
+    const others = lent < connections ? `, the others are being opened or restored` : ''
     super(
-      `${data.database}: no connection came free within ${data.waited} ms; ${data.lent} of this worker's ${data.connections} are lent. ` +
+      `${data.database}: no connection came free within ${data.waited} ms; ${lent} of this worker's ${connections} are lent${others}. ` +
         'Hold a client for less time, give clients of acquire() back early, or raise connections.',
       data,
     )

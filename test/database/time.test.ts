@@ -11,6 +11,7 @@ import {
 } from 'middy-managed-instances/testing'
 import type { PoolClient } from 'pg'
 import { failureOf, handlerOf, testServer, until, untilIdle } from './support/server.ts'
+import { relayTo, serveTcp } from './support/tcp.ts'
 
 const server = testServer()
 
@@ -170,6 +171,47 @@ describe('a wait for a client', () => {
     })
     expect((error as Error).message).toContain("1 of this worker's 1 are lent")
     await untilIdle(db, 1)
+  })
+
+  test('says that it waited for others, whatever becomes of the connection that comes too late', async () => {
+    let accepted = 0
+    const port = await serveTcp((socket) => {
+      accepted += 1
+      if (accepted === 1) relayTo(socket, server.config)
+    })
+    const db = server.pool({ connections: 1, acquireTimeout: 300, config: { port } })
+    const handler = handlerOf(db, async (db) => {
+      const client = await db.client()
+      setTimeout(() => client.release(true), 200)
+      return failureOf(() => db.acquire())
+    })
+    const error = await invoke(handler, undefined)
+    expect(accepted).toBe(2)
+    expect(error).toMatchObject({ code: 'DATABASE_BUSY', data: { lent: 0, connections: 1 } })
+    expect((error as Error).message).toContain('the others are being opened or restored')
+  })
+
+  test('says that it waited for others, though it could not connect before they could', async () => {
+    let isUp = false
+    const refused = Promise.withResolvers<void>()
+    const port = await serveTcp((socket) => {
+      if (isUp) return relayTo(socket, server.config)
+      socket.destroy()
+      return refused.resolve()
+    })
+    const db = server.pool({ connections: 1, acquireTimeout: 400, config: { port } })
+    const waiting = invoke(
+      handlerOf(db, (db) => failureOf(() => db.client())),
+      undefined,
+    )
+    await refused.promise
+    isUp = true
+    const holder = invoke(
+      handlerOf(db, (db) => holding(db, async () => void (await waiting))),
+      undefined,
+    )
+    await expect(waiting).resolves.toMatchObject({ code: 'DATABASE_BUSY', data: { lent: 1, connections: 1 } })
+    await holder
   })
 
   test("ends before its request's time does, with room for an answer", async () => {

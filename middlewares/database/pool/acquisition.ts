@@ -32,6 +32,8 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
   #unfollow: (() => void) | undefined
   #patience = 0
   #attempts: Attempts | undefined
+  /** How many connections had been lent when its last attempt failed. */
+  #lentBefore = 0
 
   constructor(
     settings: AcquisitionSettings<P, L, M>,
@@ -69,7 +71,7 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
         this.#state satisfies never
     }
     if (signal.aborted) this.fail(signal.reason)
-    else this.fail(this.#attempts?.error ?? this.#settings.tooLate(this.#patience))
+    else this.fail(this.#lateness)
     return Number.POSITIVE_INFINITY
   }
 
@@ -99,9 +101,17 @@ export class Acquisition<P, L, M> implements Asking<L>, Watched {
   refuse(error: unknown): void {
     if (this.#state === 'ended') return
     const { driver, turns } = this.#settings
+    this.#lentBefore = turns.lent
     this.#attempts ??= new Attempts(driver)
     const failure = this.#attempts.fail(error, () => turns.askAgain(this))
     if (failure !== undefined) this.fail(failure)
+  }
+
+  /** That it could not connect, if nobody else has been lent a connection since. */
+  get #lateness(): Error {
+    const { turns, tooLate } = this.#settings
+    if (this.#attempts !== undefined && turns.lent === this.#lentBefore) return this.#attempts.error
+    return tooLate(this.#patience)
   }
 
   /** Whether it has not ended before. */

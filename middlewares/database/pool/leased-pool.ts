@@ -134,8 +134,11 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     const { driver, share, acquireTimeout } = this.#settings
     const turns = new Turns(driver, pool, share)
     const leases = { ...this.#settings, name: driver.name, turns, lent: this.#lent }
-    const tooLate = (waited: number): Error =>
-      turns.isConnecting && this.#lent.size === 0 ? this.#unanswered(waited) : this.#busy(waited)
+    const tooLate = (waited: number): Error => {
+      const { silence } = turns
+      // Else it has waited for others for most of its time.
+      return this.#lent.size === 0 && silence > waited / 2 ? this.#unanswered(silence) : this.#busy(waited)
+    }
     return { driver, turns, leases, acquireTimeout, waiting: this.#waiting, tooLate }
   }
 
@@ -148,12 +151,12 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
   }
 
   async #maxConnections({ pool, acquisitions }: Opened<P, L, M>): Promise<number> {
-    const { driver, acquireTimeout, tooLate } = acquisitions
+    const { driver, acquireTimeout } = acquisitions
     const asked = driver.maxConnections(pool).catch((error) => {
       throw connectErrorOf(driver, error, { attempts: 1, transient: driver.diagnose(error).kind === 'transient' })
     })
     if (await doneWithin(acquireTimeout, asked)) return asked
-    throw tooLate(acquireTimeout)
+    throw this.#lent.size < this.#settings.share ? this.#unanswered(acquireTimeout) : this.#busy(acquireTimeout)
   }
 
   /** Nobody has a connection: the server is not to be reached. */

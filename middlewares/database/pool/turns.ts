@@ -21,6 +21,9 @@ export class Turns<P, L> {
   #out = 0
   /** How many of those the driver has not answered for. */
   #awaited = 0
+  /** Since when it has given none, though one is awaited. */
+  #silentSince = 0
+  #lent = 0
   #serving = false
 
   constructor(driver: PoolDriver<P, L>, pool: P, share: number) {
@@ -29,9 +32,14 @@ export class Turns<P, L> {
     this.#share = share
   }
 
-  /** Whether the driver has been asked for a connection that has not come. */
-  get isConnecting(): boolean {
-    return this.#awaited > 0
+  /** How many milliseconds the driver has been asked for a connection and given none. */
+  get silence(): number {
+    return this.#awaited > 0 ? performance.now() - this.#silentSince : 0
+  }
+
+  /** How often it has lent a connection. */
+  get lent(): number {
+    return this.#lent
   }
 
   ask(asking: Asking<L>): void {
@@ -54,6 +62,7 @@ export class Turns<P, L> {
   /** Takes back a connection that the next request can have, or that has to end. */
   takeBack(connection: PoolConnection<L>, fate: 'keep' | 'destroy'): void {
     if (fate === 'keep' && this.#queue.length > 0 && this.#driver.mayPassOn?.(this.#pool, connection)) {
+      this.#lent += 1
       this.#queue.shift()?.take(connection)
       return
     }
@@ -76,13 +85,17 @@ export class Turns<P, L> {
 
   #checkOut(asking: Asking<L>): void {
     this.#out += 1
+    if (this.#awaited === 0) this.#silentSince = performance.now()
     this.#awaited += 1
     let isAwaited = true
     const answer = (error: unknown, connection?: PoolConnection<L>): void => {
       isAwaited = false
       this.#awaited -= 1
-      if (connection !== undefined) asking.take(connection)
-      else {
+      if (connection !== undefined) {
+        this.#lent += 1
+        this.#silentSince = performance.now()
+        asking.take(connection)
+      } else {
         this.#out -= 1
         asking.refuse(error)
         this.#serve()
