@@ -27,7 +27,9 @@ export interface Lease<out L> {
 
 /** Who waits for a lease: called once, with the lease or with why there is none. */
 export interface LeaseTaker<in L> {
+  /** Has it. A request that has ended meanwhile gives it back at once. */
   take(lease: Lease<L>): void
+  /** Has none, and why. */
   refuse(error: unknown): void
 }
 

@@ -1,4 +1,5 @@
-import { invalidOption, type Rule, wholeNumber } from '../../src/options.ts'
+import type { DescribeOptions } from '../../src/database-adapter.ts'
+import { checkOptions, invalidOption, type Rule, type Rules, wholeNumber } from '../../src/options.ts'
 import { runtime } from '../../src/runtime/environment.ts'
 
 /** The rule for the connections of one environment. */
@@ -11,6 +12,12 @@ export const shareOf = (factory: string, connections: number, workers: number = 
   const expected = `at least ${workers}, one for each of this environment's ${workers} workers (${remedy})`
   throw invalidOption(factory, 'connections', expected, connections)
 }
+
+const rules: Rules<DescribeOptions> = { environments: wholeNumber(1) }
+
+/** How many environments `describe()` counts with. @throws TypeError for an unknown option or one of the wrong range. */
+export const environmentsOf = (name: string, options: DescribeOptions | undefined): number =>
+  checkOptions(`${name} describe()`, rules, options).environments ?? 1
 
 /** What `describe()` says. */
 export const describeBudget = (

@@ -22,7 +22,11 @@ export interface Db<out L, out P = unknown> {
   client(): Promise<L>
   /** One more client, for work beside `client()`. Goes back at the end, or with `release()`. @throws as `client()` */
   acquire(): Promise<L>
-  /** Gives a client back before the request ends. @throws {@link LeaseReleasedError} if it has been given back. */
+  /**
+   * Gives a client back before the request ends; does nothing after that, when it has gone back by itself.
+   *
+   * @throws {@link LeaseReleasedError} if it has been given back.
+   */
   release(client: NoInfer<L>): Promise<void>
   /** The driver's own pool, for `(await db.pool).query(...)` and the like: what is done with it is not the request's. */
   readonly pool: Promise<P>

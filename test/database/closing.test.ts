@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { sharedClient } from 'middy-managed-instances/database/shared'
 import { barrier, invoke } from 'middy-managed-instances/testing'
 import { failureOf, handlerOf, testServer, until } from './support/server.ts'
 
@@ -111,4 +112,17 @@ test('describe() counts workers, connections and environments against the server
     "pgPool(): 1 worker x 8 connections x 20 environments = 160 connections of the server's max_connections 100, 60 too many",
   )
   await expect(db.describe()).resolves.toContain('= 8 connections')
+})
+
+describe.each([
+  ['pgPool()', () => server.pool()],
+  ['sharedClient()', () => sharedClient({ open: () => 'a client' })],
+])('%s', (name, make) => {
+  test.each([
+    ['describe', { environments: 0 }, 'option "environments" must be a whole number, 1 or more, received 0.'],
+    ['describe', { environment: 2 }, 'unknown option "environment" (received 2); expected one of environments.'],
+    ['close', { deadline: '1s' }, `option "deadline" must be a time in milliseconds since the epoch, received '1s'.`],
+  ] as const)('%s() refuses %p', async (method, options, problem) => {
+    await expect(make()[method](options as object)).rejects.toThrow(new TypeError(`${name} ${method}(): ${problem}`))
+  })
 })

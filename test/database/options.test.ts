@@ -17,12 +17,12 @@ describe('pgPool()', () => {
     [
       'config',
       'postgres://',
-      "an object without max, min, Client, maxLifetimeSeconds and connectionTimeoutMillis, received 'postgres://'",
+      "an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify and onConnect, received 'postgres://'",
     ],
     [
       'config',
       { max: 5 },
-      'an object without max, min, Client, maxLifetimeSeconds and connectionTimeoutMillis, received { max: 5 }',
+      'an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify and onConnect, received { max: 5 }',
     ],
     ['credentials', {}, 'a password, an object with a password, a function or a source, received {}'],
     ['credentials', 5, 'a password, an object with a password, a function or a source, received 5'],

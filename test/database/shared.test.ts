@@ -1,4 +1,4 @@
-import { createServer, Server } from 'node:net'
+import { connect, createServer, Server } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import middy from '@middy/core'
 import { currentScope, managed } from 'middy-managed-instances'
@@ -61,8 +61,24 @@ describe('sharedClient()', () => {
       },
     })
     const handler = handlerOf(db, (server) => server.listening)
-    expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({ message: 'refused' })
+    expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({
+      code: 'DATABASE_CONNECT',
+      retryable: false,
+      message: expect.stringMatching(
+        /^sharedClient\(\): can't connect \(refused, 1 attempt\).*correct what they are given/,
+      ),
+      cause: { message: 'refused' },
+    })
     await expect(invoke(handler, undefined)).resolves.toBe(true)
+  })
+
+  test('tells of a server that is not there as of something that may pass', async () => {
+    const open = (): Promise<Server> => new Promise((_, reject) => connect(1, '127.0.0.1').once('error', reject))
+    const handler = handlerOf(own({ open }), (server) => server.listening)
+    expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({
+      retryable: true,
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
   })
 
   test.each([
@@ -92,7 +108,7 @@ describe('sharedClient()', () => {
     })
     const handler = handlerOf(db, (server) => server)
     for (let request = 0; request < 3; request++)
-      expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({ message: 'refused' })
+      expect(await failureOf(() => invoke(handler, undefined))).toMatchObject({ cause: { message: 'refused' } })
     expect(opened).toHaveLength(3)
     expect(closed).toEqual(opened)
     await Promise.all(opened.filter(({ listening }) => listening).map(close))
@@ -183,7 +199,7 @@ describe('sharedClient()', () => {
     const closed = db.close()
     opening.reject(new Error('refused'))
     await expect(closed).resolves.toBeUndefined()
-    await expect(failed).resolves.toMatchObject({ message: 'refused' })
+    await expect(failed).resolves.toMatchObject({ cause: { message: 'refused' } })
   })
 
   test('closes its client once, and opens no other', async () => {

@@ -7,7 +7,7 @@ import { Kysely, MysqlDialect, PostgresDialect } from 'kysely'
 import { type Added, managed, type Source } from 'middy-managed-instances'
 import { type Database, type Db, database, type Leak, type Login, rdsIam } from 'middy-managed-instances/database'
 import { type MysqlConfig, mysqlPool, poolOfOne as mysqlPoolOfOne } from 'middy-managed-instances/database/mysql2'
-import { type PgConfig, pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
+import { type PgConfig, type PgPoolOptions, pgPool, poolOfOne } from 'middy-managed-instances/database/pg'
 import { type PostgresConfig, postgresJs } from 'middy-managed-instances/database/postgres'
 import { sharedClient } from 'middy-managed-instances/database/shared'
 import { type MemoryAdapter, memoryAdapter } from 'middy-managed-instances/testing'
@@ -29,6 +29,9 @@ const kysely = pgPool({
   map: (client) => new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOfOne(client) }) }),
 })
 expectTrue<Equal<typeof kysely, Database<Kysely<Tables>, pg.Pool>>>()
+const withOptions: PgPoolOptions<string> = { connections: 16, map: () => 'a client' }
+const strings = pgPool(withOptions)
+expectTrue<Equal<typeof strings, Database<string, pg.Pool>>>()
 const orm = pgPool({ connections: 16, map: (client) => drizzle({ client }) })
 const redis = sharedClient({ open: async () => ({ get: (key: string) => key }), close: (client) => client.get('') })
 expectTrue<Equal<typeof redis, Database<{ get: (key: string) => string }, { get: (key: string) => string }>>>()

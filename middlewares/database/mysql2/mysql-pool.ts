@@ -20,7 +20,7 @@ export type MysqlConfig = Omit<
 >
 
 /** What `mysqlPool()` takes; without a `config` it connects to `localhost:3306`. */
-export type MysqlPoolOptions = PoolOptions<MysqlConfig>
+export type MysqlPoolOptions<L = mysql.PoolConnection> = PoolOptions<MysqlConfig> & Mapped<mysql.PoolConnection, L>
 
 const rules = poolRules([
   'connectionLimit',
@@ -60,9 +60,7 @@ const rules = poolRules([
  *   })
  * ```
  */
-export const mysqlPool = <L = mysql.PoolConnection>(
-  options: MysqlPoolOptions & Mapped<mysql.PoolConnection, L>,
-): Database<L, mysql.Pool> => {
-  const checked = checkOptions<MysqlPoolOptions & Mapped<mysql.PoolConnection, L>>('mysqlPool()', rules, options)
+export const mysqlPool = <L = mysql.PoolConnection>(options: MysqlPoolOptions<L>): Database<L, mysql.Pool> => {
+  const checked = checkOptions<MysqlPoolOptions<L>>('mysqlPool()', rules, options)
   return openPool('mysqlPool()', checked, (settings) => new MysqlDriver(settings))
 }

@@ -14,7 +14,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENOTFOUND: 'There is no such host: correct config.host.',
   ECONNREFUSED: 'Nothing listens there: correct config.host and config.port, or start the server.',
   ETIMEDOUT: 'Nothing answers: open the security group for the function, or correct config.host and config.port.',
-  '28P01': 'The server refuses this password: correct credentials, or the secret they come from.',
+  '28P01': 'The server refuses this user or password: correct credentials, or the secret they come from.',
   '28000': 'The server refuses this user from here: correct the user, its rights, or ssl (pg_hba.conf asks for it).',
   '3D000': 'Create the database, or correct config.database.',
   '42501': 'Grant the user the right to connect to the database.',

@@ -11,9 +11,18 @@ export type PgConfig = Omit<
 >
 
 /** What `pgPool()` takes; without a `config` the variables PGHOST and so on say where the server is. */
-export type PgPoolOptions = PoolOptions<PgConfig>
+export type PgPoolOptions<L = pg.PoolClient> = PoolOptions<PgConfig> & Mapped<pg.PoolClient, L>
 
-const rules = poolRules(['max', 'min', 'Client', 'maxLifetimeSeconds', 'connectionTimeoutMillis'])
+const rules = poolRules([
+  'max',
+  'min',
+  'Client',
+  'Promise',
+  'maxLifetimeSeconds',
+  'connectionTimeoutMillis',
+  'verify',
+  'onConnect',
+])
 
 /**
  * PostgreSQL through a pool of node-postgres (`pg`): one for each worker, within one budget for the environment. Call it
@@ -39,7 +48,7 @@ const rules = poolRules(['max', 'min', 'Client', 'maxLifetimeSeconds', 'connecti
  *   })
  * ```
  */
-export const pgPool = <L = pg.PoolClient>(options: PgPoolOptions & Mapped<pg.PoolClient, L>): Database<L, pg.Pool> => {
-  const checked = checkOptions<PgPoolOptions & Mapped<pg.PoolClient, L>>('pgPool()', rules, options)
+export const pgPool = <L = pg.PoolClient>(options: PgPoolOptions<L>): Database<L, pg.Pool> => {
+  const checked = checkOptions<PgPoolOptions<L>>('pgPool()', rules, options)
   return openPool('pgPool()', checked, (settings) => new PgDriver(settings))
 }

@@ -8,12 +8,12 @@ import type {
 } from '../../../src/database-adapter.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { Watch } from '../../../src/scope/watch.ts'
-import { describeBudget } from '../budget.ts'
+import { describeBudget, environmentsOf } from '../budget.ts'
 import { DatabaseBusyError, DatabaseClosedError } from '../errors.ts'
 import { Acquisition, type AcquisitionSettings } from './acquisition.ts'
 import { connectErrorOf } from './attempts.ts'
 import { doneWithin } from './bounded.ts'
-import { closeBound } from './closing.ts'
+import { deadlineOf } from './closing.ts'
 import type { PoolDriver } from './driver.ts'
 import type { Acquired, LeaseSettings, PooledLease } from './pooled-lease.ts'
 import { noAnswer } from './system-errors.ts'
@@ -75,12 +75,14 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
       )
   }
 
-  async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
+  async describe(options?: DescribeOptions): Promise<string> {
+    const environments = environmentsOf(this.name, options)
     const opened = await this.#open()
     return describeBudget(this.name, this.#settings.share, environments, await this.#maxConnections(opened))
   }
 
-  close({ deadline = Date.now() + closeBound }: CloseOptions = {}): Promise<void> {
+  async close(options?: CloseOptions): Promise<void> {
+    const deadline = deadlineOf(this.name, options)
     if (this.#state.kind !== 'closed') this.#state = { kind: 'closed', closed: this.#close(deadline) }
     return this.#state.closed
   }

@@ -43,7 +43,8 @@ export interface PoolOptions<Config> {
   /**
    * When settings, roles, temporary tables, locks and the like are taken away before the next request gets the
    * connection: after requests whose statements, by their words, leave some (`'dirty'`), after every one (`'always'`,
-   * where functions of your own do), or never (`'off'`, behind RDS Proxy). @defaultValue 'dirty'
+   * where functions of your own do), or never (`'off'`, behind RDS Proxy: a statement that no reset undoes, such as
+   * `DEALLOCATE`, is not seen either). @defaultValue 'dirty'
    */
   reset?: Reset
   /** Notes where each client is asked for, to be seen in leaks; takes some microseconds. For tests. @defaultValue false */

@@ -22,7 +22,7 @@ const taken = [
 export type PostgresConfig = Omit<postgres.Options<Record<string, postgres.PostgresType>>, (typeof taken)[number]>
 
 /** What `postgresJs()` takes; without a `config` the variables PGHOST and so on say where the server is. */
-export type PostgresJsOptions = Omit<PoolOptions<PostgresConfig>, 'stacks'>
+export type PostgresJsOptions<L = postgres.Sql> = Omit<PoolOptions<PostgresConfig>, 'stacks'> & Mapped<postgres.Sql, L>
 
 // Where a query waits for its connection says nothing of where it was made.
 const { stacks, ...rules } = poolRules(taken)
@@ -52,13 +52,9 @@ const { stacks, ...rules } = poolRules(taken)
  *   })
  * ```
  */
-export const postgresJs = <L = postgres.Sql>(
-  options: PostgresJsOptions & Mapped<postgres.Sql, L>,
-): Database<L, postgres.Sql> => {
+export const postgresJs = <L = postgres.Sql>(options: PostgresJsOptions<L>): Database<L, postgres.Sql> => {
   const name = 'postgresJs()'
-  const { map = (sql: postgres.Sql) => sql as L, ...checked } = checkOptions<
-    PostgresJsOptions & Mapped<postgres.Sql, L>
-  >(name, rules, options)
+  const { map = (sql: postgres.Sql) => sql as L, ...checked } = checkOptions<PostgresJsOptions<L>>(name, rules, options)
   const { password } = checked.config ?? {}
   // A function for the password that failed within postgres.js would end the worker.
   if (typeof password === 'function') checked.credentials ??= password

@@ -15,15 +15,17 @@ import { revocable } from '../../../src/revocable.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
-import { describeBudget } from '../budget.ts'
+import { describeBudget, environmentsOf } from '../budget.ts'
 import { DatabaseClosedError, DatabaseConnectError } from '../errors.ts'
 import { doneWithin } from '../pool/bounded.ts'
-import { closeBound } from '../pool/closing.ts'
+import { deadlineOf } from '../pool/closing.ts'
 import { endedError } from '../pool/driver.ts'
-import { noAnswer } from '../pool/system-errors.ts'
+import { failureOf, noAnswer, passingSystemCodes } from '../pool/system-errors.ts'
 
 const remedy =
   'Nothing answers: correct what open() connects to, open the security group for the function, or raise connectTimeout.'
+
+const correction = 'Start what open() and connect() connect to, or correct what they are given.'
 
 const ignore = (): void => {}
 
@@ -127,11 +129,12 @@ class SharedClient<C> implements Database<C, C> {
     return { client: lent.client, end }
   }
 
-  async describe({ environments = 1 }: DescribeOptions = {}): Promise<string> {
-    return describeBudget(this.name, 1, environments, undefined)
+  async describe(options?: DescribeOptions): Promise<string> {
+    return describeBudget(this.name, 1, environmentsOf(this.name, options), undefined)
   }
 
-  close({ deadline = Date.now() + closeBound }: CloseOptions = {}): Promise<void> {
+  async close(options?: CloseOptions): Promise<void> {
+    const deadline = deadlineOf(this.name, options)
     if (this.#state.kind !== 'closed') this.#state = { kind: 'closed', closed: this.#close(this.#state, deadline) }
     return this.#state.closed
   }
@@ -187,7 +190,7 @@ class SharedClient<C> implements Database<C, C> {
       isLate = true
       // One that goes on connecting would be there beside the next.
       opening.then((client) => callBack(() => close?.(client)), ignore)
-      throw error
+      throw error instanceof DatabaseConnectError ? error : refused(this.name, error)
     }
   }
 
@@ -219,6 +222,11 @@ const within = async <T>(opening: Promise<T>, { signal, deadline }: LeaseRequest
   } finally {
     signal.removeEventListener('abort', abort)
   }
+}
+
+const refused = (database: string, cause: unknown): DatabaseConnectError => {
+  const transient = passingSystemCodes.includes(failureOf(cause).code ?? '')
+  return new DatabaseConnectError({ database, attempts: 1, transient }, correction, cause)
 }
 
 const unanswered = (database: string, waited: number): DatabaseConnectError =>
