@@ -4,6 +4,8 @@ import { inspect } from 'node:util'
 export interface Rule {
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
+  /** What a message shows of a value that may have secrets in it. @defaultValue all of it */
+  readonly shown?: (value: unknown) => unknown
   /** Whether the option must be given. */
   readonly required?: boolean
 }
@@ -89,7 +91,7 @@ export const checkOptions = <Options extends object>(
   for (const [key, rule] of Object.entries<Rule>(rules)) {
     const value = given[key as keyof Options]
     if ((rule.required || value !== undefined) && !rule.accepts(value))
-      throw invalidOption(factory, key, rule.expected, value)
+      throw invalidOption(factory, key, rule.expected, rule.shown === undefined ? value : rule.shown(value))
   }
   return given
 }

@@ -11,6 +11,10 @@ const turnsToEnd = 3
 export class Idleness {
   #since = Number.POSITIVE_INFINITY
 
+  get since(): number {
+    return this.#since
+  }
+
   begin(time: number): void {
     this.#since = time
   }

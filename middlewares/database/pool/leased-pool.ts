@@ -117,7 +117,7 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
 
   async #opened(): Promise<Opened<P, L, M>> {
     try {
-      const pool = await this.#settings.driver.open()
+      const pool = await this.#openDriver()
       if (this.#state.kind === 'closed') {
         await this.#settings.driver.close(pool, Date.now())
         throw new DatabaseClosedError(this.name)
@@ -129,6 +129,15 @@ export class LeasedPool<P, L, M> implements Database<M, P> {
     } catch (error) {
       if (this.#state.kind === 'opening') this.#state = { kind: 'unopened' }
       throw error
+    }
+  }
+
+  async #openDriver(): Promise<P> {
+    const { driver } = this.#settings
+    try {
+      return await driver.open()
+    } catch (error) {
+      throw connectErrorOf(driver, error, { attempts: 1, transient: false })
     }
   }
 

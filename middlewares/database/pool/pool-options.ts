@@ -66,6 +66,15 @@ export interface Mapped<Client, L> {
   map?: (client: Client) => L
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+const only = (keys: readonly string[], value: object): object =>
+  Object.fromEntries(Object.entries(value).filter(([key]) => keys.includes(key)))
+
+/** A URL may have a password in it. */
+const withoutLogin = (value: unknown): unknown =>
+  typeof value === 'string' ? value.replace(/(?<=:\/\/).*/s, '') : value
+
 /** The rules of these options. `taken` are the keys of the driver's configuration that have options of their own. */
 export const poolRules = (
   taken: readonly string[],
@@ -73,7 +82,8 @@ export const poolRules = (
   connections: required(aBudget),
   config: {
     expected: `an object without ${taken.slice(0, -1).join(', ')} and ${taken.at(-1)}`,
-    accepts: (value) => typeof value === 'object' && value !== null && !taken.some((key) => key in value),
+    accepts: (value) => isObject(value) && !taken.some((key) => key in value),
+    shown: (value) => (isObject(value) ? only(taken, value) : withoutLogin(value)),
   },
   credentials: someCredentials,
   acquireTimeout: milliseconds,

@@ -8,36 +8,37 @@ const arrayTypes = `
   JOIN pg_catalog.pg_type element ON element.typarray = type.oid WHERE type.typcategory = 'A'`
 
 /**
- * How arrays are read and written, which all connections of a worker share. By itself postgres.js asks each new
- * connection for it, and ends the worker by an unhandled rejection if that connection is lost just then.
+ * How arrays are read and written, which all connections of a worker share. As postgres.js asks each new connection for
+ * it by itself, the worker ends by an unhandled rejection if that connection is lost just then.
  */
 export class ArrayTypes {
   readonly #options: DriverOptions
+  readonly #areWanted: boolean
   readonly #parameter: new () => postgres.Parameter
-  #known: boolean
   #asking: Promise<void> | undefined
 
   /** @param root - has the options of all connections. */
   constructor(root: postgres.Sql) {
     this.#options = root.options as DriverOptions
     this.#parameter = root.json(null).constructor as new () => postgres.Parameter
-    this.#known = !root.options.fetch_types
+    this.#areWanted = Boolean(root.options.fetch_types)
     root.options.fetch_types = false
   }
 
-  /** Asks over a connection, once for the worker, unless the configuration wants nothing of array types. */
+  /**
+   * Asks over a new connection, since there may be new ones, or waits for one that asks; unless the configuration wants
+   * nothing of array types.
+   */
   async learn(connection: postgres.Sql): Promise<void> {
-    while (!this.#known) {
-      if (this.#asking !== undefined) await this.#asking.catch(() => {})
-      else await this.#ask(connection)
-    }
+    if (!this.#areWanted) return
+    while (this.#asking !== undefined) if (await succeeded(this.#asking)) return
+    await this.#ask(connection)
   }
 
   async #ask(connection: postgres.Sql): Promise<void> {
     const asked = connection.unsafe(arrayTypes).values()
     this.#asking = asked.then((types) => {
       for (const [oid, array, delimiter] of types) this.#add(oid, array, delimiter)
-      this.#known = true
     })
     try {
       await this.#asking
@@ -65,3 +66,9 @@ export class ArrayTypes {
     return value === null || serialize === undefined ? value : serialize(value)
   }
 }
+
+const succeeded = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  )

@@ -45,13 +45,16 @@ export const serializerOf = (
   delimiter: string,
   serialize: (element: unknown) => unknown,
 ): ((value: unknown) => unknown) => {
-  const write = (value: unknown): string => {
-    // A hole is an undefined element too.
-    if (Array.isArray(value)) return `{${Array.from(value, write).join(delimiter)}}`
-    const text = serialize(value)
+  const writeElement = (element: unknown): string => {
+    const text = serialize(element)
     return text === null ? 'NULL' : `"${String(text).replace(toEscape, '\\$&')}"`
   }
-  return (value) => (Array.isArray(value) ? write(value) : value)
+  const write = (value: unknown): unknown => {
+    if (!Array.isArray(value)) return value
+    // An element of a json[] may be an array, the first one only if it is a dimension. A hole is an undefined element.
+    return `{${Array.from<unknown, unknown>(value, Array.isArray(value[0]) ? write : writeElement).join(delimiter)}}`
+  }
+  return write
 }
 
 const closingQuote = (text: string, start: number): number => {

@@ -1,33 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type postgres from 'postgres'
 import type { Ending } from '../../../src/scope/scope.ts'
-import type { CredentialStore } from '../credentials.ts'
 import { resetSession } from '../pg/session.ts'
 import { SessionState } from '../pg/session-state.ts'
 import { doneWithin } from '../pool/bounded.ts'
 import { type ConnectionState, endedError, type PoolConnection } from '../pool/driver.ts'
 import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
-import type { ArrayTypes } from './array-types.ts'
-import type { DriverOptions } from './driver-options.ts'
-import { primitivesOf, type Query, type QueryPrimitives } from './query.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+import { isLoss } from './diagnosis.ts'
+import { hasColumns, primitivesOf, type Query, type QueryPrimitives, silence } from './query.ts'
 import { RunningQueries } from './running-queries.ts'
-import { noAnswer, Sockets } from './sockets.ts'
+import { lost, noAnswer, Sockets } from './sockets.ts'
 import { Transaction } from './transaction.ts'
-
-/** What every connection of one worker is opened with. */
-export interface ConnectionSettings {
-  readonly name: string
-  readonly driver: typeof postgres
-  /** What postgres.js has made of the configuration: all connections share its types. */
-  readonly options: DriverOptions
-  readonly arrayTypes: ArrayTypes
-  readonly credentials: CredentialStore | undefined
-  /** Milliseconds that a connection is used before it is replaced; each has its own share of it. */
-  readonly maxLifetime: number
-  /** Whether to note what queries leave in the session. */
-  readonly traces: boolean
-}
 
 /** What becomes of a connection. */
 export interface Owner {
@@ -44,8 +29,6 @@ export interface Audience {
 }
 
 const endBound = 1_000
-/** Those of postgres.js, and those of the system. */
-const lossCode = /^(?:CONNECT|E[A-Z]+$)/
 const startsTransaction = /(?:^|;)\s*start\s+transaction\b/i
 
 /**
@@ -69,12 +52,12 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   #audience: Audience | undefined
 
   constructor(settings: ConnectionSettings, login: object, owner: Owner) {
-    const { name, driver, options, maxLifetime, traces } = settings
+    const { name, driver, options, hosts, maxLifetime, traces } = settings
     this.#name = name
     this.#owner = owner
     this.#session = new SessionState(traces)
     this.#expires = performance.now() + jittered(maxLifetime)
-    this.#sockets = new Sockets(options)
+    this.#sockets = new Sockets(options, hosts.inOrder)
     this.#sql = driver({
       ...options,
       ...login,
@@ -96,6 +79,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     const seconds = options.connect_timeout * options.host.length
     const answered = this.#sql.unsafe('').then(() => arrayTypes.learn(this.#sql))
     if (!(await doneWithin(seconds * 1_000, answered))) throw noAnswer(seconds)
+    if (this.#isGone) throw lost('CONNECTION_CLOSED', 'lost before it could be used')
     this.#sockets.ready()
     this.#session.settings.begin()
   }
@@ -105,6 +89,11 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     if (this.#running.any || this.#transaction?.isEnding) return 'busy'
     if (this.#transaction !== undefined || this.#leftTransaction) return 'transaction'
     return this.#session.value
+  }
+
+  /** By `performance.now()`. */
+  get idleSince(): number {
+    return this.#idleness.since
   }
 
   get isExpired(): boolean {
@@ -126,8 +115,14 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   follow(query: Query, done?: () => void): void {
     this.#running.follow(query, (error) => {
       this.#note(query.string ?? '', error)
+      if (error !== undefined && hasColumns(query)) this.#forgetRows()
       done?.()
     })
+  }
+
+  /** What ends a cursor. */
+  get close(): unknown {
+    return this.#sql.CLOSE
   }
 
   /** A query of the driver's own making. */
@@ -172,7 +167,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   }
 
   lend(): PostgresConnection {
-    this.#state = 'lent'
+    if (this.#state === 'idle') this.#state = 'lent'
     return this
   }
 
@@ -238,12 +233,12 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   destroy(): void {
     if (this.#isGone) return
     this.#state = 'ending'
+    this.#sockets.openNoMore()
     this.#running.giveUp()
     this.#sql.end({ timeout: 0 }).catch(() => {})
     // A socket whose other end is gone never says so.
     void doneWithin(endBound, this.ended).then((inTime) => {
       if (inTime) return
-      this.#sockets.destroy()
       this.#lose()
     })
   }
@@ -257,8 +252,21 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
    * on it, or open another one for that.
    */
   #breakOn(error: unknown): void {
-    const { code, severity } = error as { code?: unknown; severity?: unknown }
-    if (severity === 'FATAL' || (typeof code === 'string' && lossCode.test(code))) this.destroy()
+    if (isLoss(error)) this.destroy()
+  }
+
+  /**
+   * postgres.js counts the rows of a query that fails as those of the next one, whose own would come behind as many
+   * holes. A query that ends well sets it right, as the ROLLBACK of a transaction does.
+   */
+  #forgetRows(): void {
+    if (this.#isGone || this.#transaction !== undefined || this.#leftTransaction) return
+    const query = this.#sql.unsafe('SELECT WHERE false') as unknown as Query
+    silence(query)
+    this.#running.follow(query, (error) => {
+      if (error !== undefined) this.destroy()
+    })
+    this.#primitives.send(query)
   }
 
   #note(text: string, error: unknown): void {
@@ -273,6 +281,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     if (this.#state === 'lost') return
     const idle = this.#state === 'idle'
     this.#state = 'lost'
+    this.#sockets.destroy()
     this.#ended.resolve()
     this.#running.giveUp()
     // Only so does postgres.js fail what was sent between the error of the socket and its close, and not connect again.

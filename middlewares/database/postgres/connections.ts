@@ -1,6 +1,8 @@
+import { setTimeout } from 'node:timers'
 import type postgres from 'postgres'
 import { closeConnections } from '../pool/closing.ts'
-import type { ConnectionSettings, PostgresConnection } from './connection.ts'
+import type { PostgresConnection } from './connection.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
 import { openConnection } from './opening.ts'
 
 type CheckedOut = (error: unknown, connection?: PostgresConnection) => void
@@ -8,6 +10,8 @@ type CheckedOut = (error: unknown, connection?: PostgresConnection) => void
 /** What the connections of one worker are made with. */
 export interface ConnectionsSettings extends ConnectionSettings {
   readonly share: number
+  /** Milliseconds after which an idle connection is ended. */
+  readonly idleTimeout: number
   readonly onError: (error: Error) => void
 }
 
@@ -20,6 +24,7 @@ export class Connections {
   readonly #idle: PostgresConnection[] = []
   readonly #waiting: CheckedOut[] = []
   #opening = 0
+  #sweeping: NodeJS.Timeout | undefined
   #serving = false
   #closing = false
 
@@ -46,7 +51,7 @@ export class Connections {
     if (!this.#open.has(connection)) return
     if (fate === 'destroy' || connection.state === 'broken') connection.destroy()
     else if (connection.isExpired || this.#closing) void connection.end()
-    else this.#idle.push(connection)
+    else this.#keep(connection)
     this.#serve()
   }
 
@@ -54,7 +59,7 @@ export class Connections {
     this.#open.delete(connection)
     const index = this.#idle.indexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
-    if (idle && !this.#settings.options.idle_timeout) this.report(new Error('the server has closed it'))
+    if (idle) this.report(new Error('the server has closed it'))
     this.#serve()
   }
 
@@ -76,6 +81,27 @@ export class Connections {
       else break
     }
     this.#serving = false
+  }
+
+  #keep(connection: PostgresConnection): void {
+    this.#idle.push(connection)
+    this.#sweepIn(this.#settings.idleTimeout)
+  }
+
+  /** Ends those that are idle for too long. postgres.js would do so under a query that is just being sent. */
+  #sweepIn(wait: number): void {
+    if (wait < Number.POSITIVE_INFINITY) this.#sweeping ??= setTimeout(() => this.#sweep(), wait).unref()
+  }
+
+  #sweep(): void {
+    this.#sweeping = undefined
+    const { idleTimeout } = this.#settings
+    const idleBefore = performance.now() - idleTimeout
+    // The first has been idle for longest.
+    const kept = this.#idle.findIndex(({ idleSince }) => idleSince > idleBefore)
+    for (const connection of this.#idle.splice(0, kept === -1 ? this.#idle.length : kept)) void connection.end()
+    const [first] = this.#idle
+    if (first !== undefined) this.#sweepIn(first.idleSince - idleBefore)
   }
 
   #lend(connection: PostgresConnection, done: CheckedOut | undefined): void {

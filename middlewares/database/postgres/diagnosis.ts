@@ -9,6 +9,15 @@ const systemCodes: Readonly<Record<string, string>> = {
   CONNECTION_ENDED: 'ECONNRESET',
 }
 
+/** Those of postgres.js, and those of the system. */
+const lossCode = /^(?:CONNECT|E[A-Z]+$)/
+
+/** Whether a query has failed of the loss of its connection. */
+export const isLoss = (error: unknown): boolean => {
+  const { code, severity } = error as { code?: unknown; severity?: unknown }
+  return severity === 'FATAL' || (typeof code === 'string' && lossCode.test(code))
+}
+
 const noTls = /before secure TLS connection/
 const hangsUp = /the server hangs up/
 

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls'
 import type postgres from 'postgres'
 import { loadDriver } from '../load-driver.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
@@ -7,6 +8,7 @@ import type { PostgresConnection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { diagnose } from './diagnosis.ts'
 import type { DriverOptions } from './driver-options.ts'
+import { Hosts } from './hosts.ts'
 import type { PostgresConfig } from './postgres-js.ts'
 
 /** Speaks to postgres.js. */
@@ -35,7 +37,13 @@ export class PostgresDriver implements PoolDriver<Connections, PostgresConnectio
       onclose: undefined,
     } as object)
     const options = root.options as DriverOptions
-    return new Connections(root, { ...settings, driver, options, arrayTypes: new ArrayTypes(root) })
+    const idleTimeout = options.idle_timeout ? options.idle_timeout * 1_000 : Number.POSITIVE_INFINITY
+    options.idle_timeout = undefined
+    // Read here once, where an error in it is heard.
+    if (typeof options.ssl === 'object')
+      options.ssl = { ...options.ssl, secureContext: createSecureContext(options.ssl) }
+    const shared = { hosts: new Hosts(options), arrayTypes: new ArrayTypes(root) }
+    return new Connections(root, { ...settings, ...shared, driver, options, idleTimeout })
   }
 
   checkOut(

@@ -1,7 +1,8 @@
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Credential } from '../credentials.ts'
 import { isAuthenticationFailure } from '../pg/diagnosis.ts'
-import { type ConnectionSettings, type Owner, PostgresConnection } from './connection.ts'
+import { type Owner, PostgresConnection } from './connection.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
 import { lost } from './sockets.ts'
 
 /** Opens a connection, with credentials asked for it, in nobody's async context: it goes on to other requests. */
@@ -12,12 +13,14 @@ export const openConnection = (settings: ConnectionSettings, owner: Owner): Prom
     try {
       await connection.connect(settings)
     } catch (error) {
-      if (credential !== undefined && isAuthenticationFailure(error)) settings.credentials?.refuse(credential)
+      const isRefused = isAuthenticationFailure(error)
+      if (!isRefused) settings.hosts.skipFirst()
+      else if (credential !== undefined) settings.credentials?.refuse(credential)
       connection.destroy()
       const { target_session_attrs: wanted } = settings.options
       // So postgres.js tells that it has left the last host.
       const isOther = wanted && (error as { code?: unknown }).code === 'CONNECTION_DESTROYED'
-      throw isOther ? lost('CONNECTION_CLOSED', `no host is ${wanted}`) : error
+      throw isOther ? lost('CONNECTION_CLOSED', `no host that answers is ${wanted}`) : error
     }
     return connection
   })

@@ -55,8 +55,10 @@ const { stacks, ...rules } = poolRules(taken)
 export const postgresJs = <L = postgres.Sql>(options: PostgresJsOptions<L>): Database<L, postgres.Sql> => {
   const name = 'postgresJs()'
   const { map = (sql: postgres.Sql) => sql as L, ...checked } = checkOptions<PostgresJsOptions<L>>(name, rules, options)
-  const { password } = checked.config ?? {}
-  // A function for the password that failed within postgres.js would end the worker.
+  const { config: { pass, password = pass } = {} } = checked
+  // What fails of it within postgres.js would end the worker.
+  if (password !== undefined && typeof password !== 'string' && typeof password !== 'function')
+    throw new TypeError(`${name}: config.password must be a string or a function, received a ${typeof password}.`)
   if (typeof password === 'function') checked.credentials ??= password
   const pool = openPool<Connections, PostgresConnection, PostgresConfig, PostgresConnection>(
     name,

@@ -2,6 +2,7 @@ import { type Readable, Stream } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type postgres from 'postgres'
 import { inContext } from '../pool/in-context.ts'
+import { unlessLost } from './unless-lost.ts'
 
 type Settle = (value: unknown) => void
 
@@ -15,14 +16,18 @@ export interface Query extends Promise<unknown> {
   reject: Settle
   /** The text, once it has been sent. */
   readonly string?: string
+  /** What the server has said of it. */
+  readonly statement?: { readonly columns?: readonly unknown[] | null } | null
   strings: readonly string[]
   readonly cancelled: unknown
   readonly cursorRows?: number
   cursorFn?: (rows: unknown) => unknown
   forEachFn?: (row: unknown) => unknown
-  cursor: (...cursor: unknown[]) => unknown
+  cursor: (this: Query, ...cursor: unknown[]) => unknown
   /** What it has failed of, once it has. */
   failure?: unknown
+  /** What its callback does with the rows it has been called with last. */
+  step?: Promise<unknown>
 }
 
 export interface QueryHandler {
@@ -36,6 +41,9 @@ export interface QueryPrimitives {
   readonly send: QueryHandler
   readonly cancel: (query: Query) => Promise<void> | undefined
 }
+
+/** Whether the server has begun to answer with rows. */
+export const hasColumns = ({ statement }: Query): boolean => (statement?.columns?.length ?? 0) > 0
 
 export const isQuery = (value: unknown): value is Query => value instanceof Promise
 
@@ -59,26 +67,51 @@ export const silence = (work: Promise<unknown>): void => {
 
 export const bindCallbacks = (query: Query): void => {
   if (query.forEachFn !== undefined) query.forEachFn = inContext(query.forEachFn)
-  if (query.cursorFn !== undefined) query.cursorFn = inContext(query.cursorFn)
 }
 
-/** For the cursors of postgres.js, a connection that is lost between two steps is the end of the rows. */
-export function cursorThatFails(this: Query, ...cursor: unknown[]): unknown {
-  const made = Object.getPrototypeOf(this).cursor.apply(this, cursor) as AsyncIterable<unknown> | Query
-  if (made === this) return made
-  return {
-    [Symbol.asyncIterator]: () => {
-      const steps = (made as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-      return {
-        next: async () => {
-          if (this.failure !== undefined) throw this.failure
-          return steps.next()
-        },
-        return: async () => steps.return?.(),
-      }
-    },
+/**
+ * The `cursor()` of a query, whose cursors fail when their query does.
+ *
+ * @param close - what ends a cursor of postgres.js.
+ */
+export const cursorOf = (close: unknown): Query['cursor'] =>
+  function (this: Query, ...cursor) {
+    const made = Object.getPrototypeOf(this).cursor.apply(this, cursor) as AsyncIterable<unknown> | Query
+    if (made !== this) return stepsThatFail(this, made as AsyncIterable<unknown>)
+    if (this.cursorFn !== undefined) callStepByStep(this, this.cursorFn, close)
+    return made
+  }
+
+/**
+ * Has a failed callback close its cursor, then fail the query. Otherwise postgres.js would put the rows of the next
+ * query behind those it has read; and of what the callback does with the last ones, it would not hear.
+ */
+const callStepByStep = (query: Query, callback: NonNullable<Query['cursorFn']>, close: unknown): void => {
+  const bound = inContext(callback)
+  query.cursorFn = (rows) => {
+    query.step = unlessLost(
+      () => query.failure !== undefined,
+      async () => bound(rows),
+    )
+    return query.step.catch(() => close)
   }
 }
+
+/** For postgres.js, a connection that is lost between two steps is the end of the rows. */
+const stepsThatFail = (query: Query, made: AsyncIterable<unknown>): AsyncIterable<unknown> => ({
+  [Symbol.asyncIterator]: () => {
+    const steps = made[Symbol.asyncIterator]()
+    return {
+      next: async () => {
+        if (query.failure !== undefined) throw query.failure
+        return steps.next()
+      },
+      // It would be written to a connection that may be lost, or serve another query.
+      return: async () =>
+        query.failure === undefined && steps.return !== undefined ? steps.return() : { done: true, value: undefined },
+    }
+  },
+})
 
 /** Calls `done` once, when a query has ended and left its connection, with the error it failed with. */
 export const followQuery = (query: Query, done: (error: unknown) => void): void => {
@@ -94,7 +127,8 @@ export const followQuery = (query: Query, done: (error: unknown) => void): void 
     told(error)
   }
   const resolving = (settle: Settle) => (value: unknown) => {
-    settle(value)
+    if (query.step === undefined) settle(value)
+    else query.step.then(() => settle(value), query.reject)
     if (!(value instanceof Stream)) return end()
     // Of a COPY: it takes the connection until its stream has ended. Unheard, its error would end the worker.
     value.on('error', ignore)

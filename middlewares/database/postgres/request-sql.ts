@@ -61,7 +61,7 @@ export class RequestSql {
     }
     return sqlOf(
       root,
-      { send, cancel },
+      { send, cancel, close: root.CLOSE },
       {
         PostgresError: root.PostgresError,
         CLOSE: root.CLOSE,

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs'
 import type postgres from 'postgres'
-import { cursorThatFails, isQuery, type Query, type QueryHandler } from './query.ts'
+import { cursorOf, isQuery, type Query, type QueryHandler } from './query.ts'
 
 /** What becomes of the queries of one handle. */
 export interface QueryRunner {
   readonly send: QueryHandler
   readonly cancel: NonNullable<Query['canceller']>
+  /** What ends a cursor of postgres.js. */
+  readonly close: unknown
 }
 
 type Origin = Pick<postgres.Sql, keyof postgres.ISql> & ((...parts: unknown[]) => unknown)
@@ -14,12 +16,13 @@ type Origin = Pick<postgres.Sql, keyof postgres.ISql> & ((...parts: unknown[]) =
  * A `sql` whose queries are `origin`'s, with all that these can do, and go where `runner` sends them. What is no query
  * (identifiers, helpers, values with a type) belongs to nobody and is as `origin` makes it.
  */
-export const sqlOf = (origin: postgres.ISql, { send, cancel }: QueryRunner, own: object): unknown => {
+export const sqlOf = (origin: postgres.ISql, { send, cancel, close }: QueryRunner, own: object): unknown => {
   const make = origin as unknown as Origin
+  const cursor = cursorOf(close)
   const adopt = (query: Query, handler: QueryHandler = send): Query => {
     query.handler = handler
     query.canceller = cancel
-    query.cursor = cursorThatFails
+    query.cursor = cursor
     return query
   }
   const sql = (...parts: unknown[]): unknown => {

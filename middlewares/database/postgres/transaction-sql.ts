@@ -42,5 +42,5 @@ export const transactionSql = (
     )
   }
   const prepare = (name: string): unknown => origin.prepare(name)
-  return sqlOf(origin, { send, cancel }, { savepoint, prepare }) as postgres.TransactionSql
+  return sqlOf(origin, { send, cancel, close: connection.close }, { savepoint, prepare }) as postgres.TransactionSql
 }

@@ -1,8 +1,6 @@
 import type postgres from 'postgres'
 import { silence } from './query.ts'
-
-/** What postgres.js gets in place of a result it would act upon. One for each: a promise keeps those who await it. */
-const never = (): Promise<never> => new Promise(() => {})
+import { unlessLost } from './unless-lost.ts'
 
 const ignore = (): void => {}
 
@@ -41,7 +39,9 @@ export class Transaction {
     work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
   ): Promise<unknown> {
     this.#running = sql.begin(options, (inner) =>
-      this.#guard(() => this.#untilEnding(Promise.race([asOne(work(inner, this)), this.#abandoned.promise]))),
+      unlessLost(this.#isLost, () =>
+        this.#untilEnding(Promise.race([asOne(work(inner, this)), this.#abandoned.promise])),
+      ),
     )
     try {
       return await this.#running
@@ -58,7 +58,7 @@ export class Transaction {
   ): Promise<unknown> {
     this.#savepoints += 1
     try {
-      return await outer.savepoint(name, (inner) => this.#guard(() => asOne(work(inner))))
+      return await outer.savepoint(name, (inner) => unlessLost(this.#isLost, () => asOne(work(inner))))
     } finally {
       this.#savepoints -= 1
     }
@@ -87,20 +87,6 @@ export class Transaction {
       return await work
     } finally {
       this.#isEnding = true
-    }
-  }
-
-  /**
-   * On a lost connection postgres.js would write its COMMIT or ROLLBACK to a socket that is not there, which throws where
-   * nobody can catch it and ends the worker. `begin()` has failed by then.
-   */
-  async #guard(work: () => Promise<unknown>): Promise<unknown> {
-    try {
-      const result = await work()
-      return this.#isLost() ? await never() : result
-    } catch (error) {
-      if (this.#isLost()) return await never()
-      throw error
     }
   }
 }

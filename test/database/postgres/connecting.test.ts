@@ -1,14 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { DatabaseConnectError } from 'middy-managed-instances/database'
-import { postgresJs } from 'middy-managed-instances/database/postgres'
 import { barrier, createContext, expectNoLeaks, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
 import { failureOf, testServer, until } from '../support/server.ts'
-import { hangUp, relayTo, serveTcp } from '../support/tcp.ts'
+import { serveTcp } from '../support/tcp.ts'
 import { configOf, handlerWith, type SharedOptions, sharedOn } from './support/shared.ts'
 import { over } from './support/sockets.ts'
 
@@ -56,44 +53,6 @@ describe('postgresJs()', () => {
     const error = await failureOf(() => connect({ config: { port }, connectTimeout: 100, acquireTimeout: 400 }))
     expect(performance.now() - started).toBeLessThan(1_000)
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('security group') })
-  })
-
-  test.each([false, 'require'] as const)('tries again with pauses at a server that hangs up (ssl: %p)', async (ssl) => {
-    let accepted = 0
-    const port = await serveTcp((socket) => {
-      accepted += 1
-      hangUp(socket)
-    })
-    const error = await failureOf(() => connect({ config: { port, ssl }, acquireTimeout: 600 }))
-    const { attempts } = (error as DatabaseConnectError).data
-    expect(error).toMatchObject({ retryable: true, message: expect.stringContaining('behind its proxy') })
-    expect(attempts).toBeGreaterThan(1)
-    expect(accepted).toBe(attempts)
-  })
-
-  test('goes to the next of several hosts that refuse or hang up, and cancels there', async () => {
-    const { host, port } = server.config
-    const config = { host: ['127.0.0.1', '127.0.0.1', host], port: [1, await serveTcp(hangUp), port] }
-    const db = sharedOn(server, { connections: 1, config: config as object })
-    const cancelled = handlerWith(db, async (sql) => {
-      const query = sql`SELECT pg_sleep(60)`.execute()
-      await until(async () => (await server.sessions()).some(({ state }) => state === 'active'))
-      query.cancel()
-      return [await failureOf(() => query), await sql`SELECT 1 AS one`]
-    })
-    await expect(invoke(cancelled, undefined)).resolves.toMatchObject([{ code: '57014' }, [{ one: 1 }]])
-  })
-
-  test('connects over a socket of the file system', async () => {
-    const host = mkdtempSync(join(tmpdir(), 'postgres-js-'))
-    await serveTcp((socket) => relayTo(socket, server.config), join(host, `.s.PGSQL.${server.config.port}`))
-    await expect(connect({ config: { host } })).resolves.toMatchObject([{ one: 1 }])
-    rmSync(host, { recursive: true })
-  })
-
-  test('says so if no host is what is wanted', async () => {
-    const error = await failureOf(() => connect({ config: { target_session_attrs: 'standby' }, acquireTimeout: 300 }))
-    expect(error).toMatchObject({ message: expect.stringContaining('no host is standby') })
   })
 
   test('opens no more connections than its share, and says so when one waits in vain', async () => {
@@ -203,20 +162,6 @@ describe('postgresJs()', () => {
     await db.close({ deadline: Date.now() })
     await failed
     await until(async () => socket.destroyed, 2_000)
-  })
-
-  const options: [string, unknown, string][] = [
-    ['connections', 0, 'a whole number, 1 or more, received 0'],
-    ['connections', 2.5, 'a whole number, 1 or more, received 2.5'],
-    ['config', { max: 5 }, 'an object without max, max_lifetime,'],
-    ['reset', 'never', "'dirty' or 'always' or 'off', received 'never'"],
-    ['map', 'drizzle', "a function, received 'drizzle'"],
-    ['idle', 1, 'unknown option "idle" (received 1)'],
-  ]
-  test.each(options)('refuses the option %s: %p', (option, value, problem) => {
-    const attempt = (): unknown => postgresJs({ connections: 4, [option]: value } as { connections: number })
-    expect(attempt).toThrow(TypeError)
-    expect(attempt).toThrow(problem)
   })
 })
 

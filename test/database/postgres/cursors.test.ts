@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { describe, expect, test } from '@jest/globals'
+import type { Leak } from 'middy-managed-instances/database'
+import { createContext, invoke } from 'middy-managed-instances/testing'
+import type postgres from 'postgres'
+import { failureOf, testServer } from '../support/server.ts'
+import { configOf, handlerWith, sharedOn } from './support/shared.ts'
+
+const server = testServer()
+
+test('a handler that goes on with a cursor after its request has timed out ends no worker', async () => {
+  const file = join(import.meta.dirname, 'fixtures/cursors.mts')
+  const how = ['--no-warnings', '--conditions=middy-managed-instances/source', file]
+  const env = { ...process.env, SERVER: JSON.stringify(configOf(server)) }
+  const { stdout } = await promisify(execFile)(process.execPath, how, { env, timeout: 15_000 })
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(lines).toHaveLength(5)
+  for (const line of lines) expect(line).toMatchObject({ told: expect.stringContaining('aborted'), next: [{ one: 1 }] })
+}, 20_000)
+
+describe('a callback of a cursor', () => {
+  const inRequest = <R>(work: (sql: postgres.Sql) => R): Promise<Awaited<R>> =>
+    invoke(handlerWith(sharedOn(server, { connections: 1 }), work), undefined)
+
+  test('is waited for with the last rows too', async () => {
+    const read: number[] = []
+    await inRequest((sql) =>
+      sql`SELECT n::int FROM generate_series(1, 5) n`.cursor(2, async (rows) => {
+        await setImmediate()
+        read.push(...rows.map(({ n }) => n))
+      }),
+    )
+    expect(read).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test.each([2, 5])('that fails at row %p of 5 fails the query, and the connection serves on', async (bad) => {
+    await inRequest(async (sql) => {
+      const failing = sql`SELECT n::int FROM generate_series(1, 5) n`.cursor(2, async (rows) => {
+        await setImmediate()
+        if (rows.some(({ n }) => n === bad)) throw new RangeError(`bad row ${bad}`)
+      })
+      expect(await failureOf(() => failing)).toMatchObject({ message: `bad row ${bad}` })
+      await expect(sql`SELECT 1 AS one`).resolves.toMatchObject([{ one: 1 }])
+    })
+  })
+})
+
+describe('a query that fails after some of its rows', () => {
+  const failing = (sql: postgres.ISql): unknown => sql`SELECT 10 / (5 - n) FROM generate_series(1, 10) n`
+  const one = async (sql: postgres.ISql): Promise<unknown> => [...(await sql`SELECT 1 AS one`)]
+
+  test('leaves none for the next one', async () => {
+    const handler = handlerWith(sharedOn(server, { connections: 1 }), async (sql) => {
+      expect(await failureOf(() => failing(sql))).toMatchObject({ code: '22012' })
+      return one(sql)
+    })
+    for (let request = 0; request < 3; request++)
+      await expect(invoke(handler, undefined)).resolves.toEqual([{ one: 1 }])
+    expect(await server.sessions()).toHaveLength(1)
+  })
+
+  test('leaves none for the next request, if it was cancelled', async () => {
+    const db = sharedOn(server, { connections: 1, reset: 'off' })
+    const endless = handlerWith(db, (sql) => sql`SELECT n, pg_sleep(n / 1000) FROM generate_series(1, 100000) n`)
+    const context = createContext({ getRemainingTimeInMillis: () => 200 })
+    await expect(invoke(endless, undefined, { context })).rejects.toThrow('aborted')
+    await expect(invoke(handlerWith(db, one), undefined)).resolves.toEqual([{ one: 1 }])
+    expect(await server.sessions()).toHaveLength(1)
+  })
+
+  test('leaves none in a transaction', async () => {
+    const read: unknown[] = []
+    const handler = handlerWith(sharedOn(server, { connections: 1 }), async (sql) => {
+      const transaction = sql.begin(async (sql) => {
+        expect(await failureOf(() => sql.savepoint(failing))).toMatchObject({ code: '22012' })
+        read.push(await one(sql))
+        const stopped = sql`SELECT n FROM generate_series(1, 10) n`.cursor(2, () => {
+          throw new RangeError('enough')
+        })
+        expect(await failureOf(() => stopped)).toMatchObject({ message: 'enough' })
+        read.push(await one(sql))
+      })
+      await expect(transaction).rejects.toThrow()
+      read.push(await one(sql))
+    })
+    await invoke(handler, undefined)
+    expect(read).toEqual(Array(3).fill([{ one: 1 }]))
+  })
+
+  test('costs nothing of a transaction that it was left in', async () => {
+    const leaks: Leak[] = []
+    const db = sharedOn(server, { connections: 1, onLeak: (leak) => leaks.push(leak) })
+    const handler = handlerWith(db, async (sql) => {
+      await sql`START TRANSACTION`
+      return one(sql)
+    })
+    await expect(invoke(handler, undefined)).resolves.toEqual([{ one: 1 }])
+    expect(leaks).toMatchObject([{ action: 'rolledBack' }])
+  })
+})
