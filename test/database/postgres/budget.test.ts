@@ -98,8 +98,8 @@ test('a socket of the configuration that comes too late is closed', async () => 
   }
   const db = sharedOn(server, {
     connections: 1,
-    connectTimeout: 100,
-    acquireTimeout: 300,
+    connectTimeout: 400,
+    acquireTimeout: 1_000,
     config: { socket } as object,
   })
   expect(await failureOf(() => invoke(handlerWith(db, one), undefined))).toMatchObject({ code: 'DATABASE_CONNECT' })
