@@ -60,9 +60,8 @@ export class CredentialStore {
       const done = (): void => {
         this.#asking = undefined
       }
-      this.#asking = outsideRequests(() => this.#askInTime()).catch((error) => {
-        // A driver takes a failure without a reason for none.
-        throw error ?? new Error(`${this.#factory}: there are no credentials, and no reason was given`)
+      this.#asking = outsideRequests(() => this.#askInTime()).catch((reason) => {
+        throw this.#errorOf(reason)
       })
       this.#asking.then(done, done)
     }
@@ -83,13 +82,28 @@ export class CredentialStore {
 
   async #ask(): Promise<Credential> {
     const credentials = this.#credentials
-    if (typeof credentials === 'function') return this.#check(await credentials())
+    if (typeof credentials === 'function') return this.#askFunction(credentials)
     if (!isSource(credentials)) return credentials
     const credential = this.#check(await credentials.get())
     if (!this.#isRefused(credential)) return credential
     const refreshed = this.#check(await credentials.refresh())
     this.#refused = undefined
     return refreshed
+  }
+
+  /** Those who are refused while it is on its way wait for it too, and it may be the one of before. */
+  async #askFunction(ask: () => Credential | Promise<Credential>): Promise<Credential> {
+    const before = this.#refused
+    const credential = this.#check(await ask())
+    const isOutdated = this.#refused !== before && this.#isRefused(credential)
+    return isOutdated ? this.#check(await ask()) : credential
+  }
+
+  /** A driver takes a failure with a falsy reason for none. */
+  #errorOf(reason: unknown): unknown {
+    if (typeof reason === 'object' && reason !== null) return reason
+    const given = reason ? String(reason) : 'no reason was given'
+    return new Error(`${this.#factory}: there are no credentials: ${given}`, { cause: reason })
   }
 
   /** A source may make a new object of the same secret, and an older one be refused after it. */

@@ -170,6 +170,55 @@ describe('credentials', () => {
     expect(counts.refreshed).toBe(1)
   })
 
+  test('from a function that stay refused are asked for once more', async () => {
+    let asked = 0
+    const credentials = (): string => {
+      asked += 1
+      return 'wrong'
+    }
+    const error = await failureOf(() => connect({ credentials }))
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', data: { attempts: 2 } })
+    expect(asked).toBe(2)
+  })
+
+  test('from a function that were refused while it was asked are asked for again, for all who wait', async () => {
+    const answers: ((credential: Credential) => void)[] = []
+    const ask = (): Promise<Credential> => new Promise((resolve) => answers.push(resolve))
+    const store = new CredentialStore('pgPool()', ask, 1_000)
+    const first = store.get()
+    answers[0]?.({ password: 'old' })
+    const early = await first
+    const waiting = [store.get()]
+    store.refuse(early)
+    waiting.push(store.get())
+    answers[1]?.({ password: 'old' })
+    await until(async () => answers.length === 3)
+    waiting.push(store.get())
+    answers[2]?.({ password: 'new' })
+    expect(await Promise.all(waiting)).toEqual(Array(3).fill({ password: 'new' }))
+    expect(answers).toHaveLength(3)
+  })
+
+  test('that have not come when the database is closed open no connection', async () => {
+    let come: (password: string) => void = () => {}
+    const credentials = new Promise<string>((resolve) => {
+      come = resolve
+    })
+    const db = server.pool({ credentials: () => credentials })
+    const pool = await db.pool
+    let opened = 0
+    pool.on('connect', () => {
+      opened += 1
+    })
+    const answer = failureOf(() => invoke(one(db as never), undefined))
+    await until(async () => pool.totalCount === 1)
+    await db.close({ deadline: Date.now() })
+    come(server.config.password)
+    expect(await answer).toMatchObject({ code: 'DATABASE_CLOSED' })
+    await until(async () => pool.totalCount === 0)
+    expect(opened).toBe(0)
+  })
+
   test('that can not be fetched are an error with the cause', async () => {
     const cause = new Error('AccessDenied')
     const error = await failureOf(() => connect({ credentials: () => Promise.reject(cause) }))
@@ -189,6 +238,27 @@ describe('credentials', () => {
   test('that fail without a reason are an error all the same', async () => {
     const error = await failureOf(() => connect({ credentials: () => Promise.reject(undefined) }))
     expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('no reason was given') })
+  })
+
+  test.each([undefined, null, '', 0, false])('that fail with %p fail with an error', async (reason) => {
+    const store = new CredentialStore('pgPool()', () => Promise.reject(reason), 1_000)
+    const error = await failureOf(() => store.get())
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({ message: 'pgPool(): there are no credentials: no reason was given', cause: reason })
+  })
+
+  test('that fail with a text fail with an error that has it', async () => {
+    const error = await failureOf(() => connect({ credentials: () => Promise.reject('denied') }))
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('credentials: denied') })
+  })
+
+  test('of a function in config.password are asked for in the same way', async () => {
+    const error = await failureOf(() => connect({ config: { password: () => Promise.reject() } }))
+    expect(error).toMatchObject({ code: 'DATABASE_CONNECT', message: expect.stringContaining('no reason was given') })
+    const { password } = server.config
+    await expect(connect({ config: { password: async () => password } })).resolves.toEqual([{ one: 1 }])
+    const other = { config: { password: () => 'wrong' }, credentials: password }
+    await expect(connect(other)).resolves.toEqual([{ one: 1 }])
   })
 
   test('in JSON that nobody has parsed, and those without a password, are an error that says so', async () => {

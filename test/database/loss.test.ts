@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { barrier, invoke, invokeConcurrently } from 'middy-managed-instances/testing'
+import { endsSession } from '../../middlewares/database/pg/diagnosis.ts'
 import { handlerOf, testServer, until } from './support/server.ts'
 
 jest.setTimeout(30_000)
@@ -97,4 +101,50 @@ describe('when every connection is killed', () => {
     await killAll()
     await expect(answer).resolves.toMatch(/terminat/)
   })
+})
+
+/** What one request and the next are told in a process of their own, which an unhandled rejection ends. */
+const toldIn = async (scenario: string): Promise<unknown> => {
+  const script = join(import.meta.dirname, 'fixtures/losses.mjs')
+  const how = ['--no-warnings', '--conditions=middy-managed-instances/source', script, scenario]
+  const env = { ...process.env, SERVER: JSON.stringify(server.config) }
+  const { stdout } = await promisify(execFile)(process.execPath, how, { env, timeout: 15_000 })
+  return JSON.parse(stdout)
+}
+
+describe('a worker survives', () => {
+  test.each([
+    ['a query that is not awaited yet, on a session the server ends', 'terminated', 'terminating connection'],
+    ['the same on a socket that fails', 'failed', 'ECONNRESET'],
+    ['the same on a socket that closes', 'closed', 'Connection terminated'],
+    ['a query that is sent after the loss and not awaited yet', 'late', 'not queryable'],
+  ])('%s, and who awaits it is told', async (_name, scenario, message) => {
+    expect(await toldIn(scenario)).toEqual([expect.stringContaining(message), 1])
+  })
+
+  test('a query of a listener that is lost with its new connection', async () => {
+    expect(await toldIn('listener')).toEqual([1, 1])
+  })
+
+  test('query objects without a listener', async () => {
+    expect(await toldIn('object')).toEqual(['went on', 1])
+  })
+
+  test('a query object without a listener that is used after its request', async () => {
+    expect(await toldIn('zombie')).toEqual(['ended', 1])
+  })
+
+  test('what is not of a loss as it would without us: it dies of a failure nobody awaits', async () => {
+    await expect(toldIn('mistake')).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('"nonsense"') })
+  })
+})
+
+test.each([
+  [true, { severity: 'FATAL', code: '99999' }],
+  [true, { severity: 'PANIC' }],
+  [true, { severity: 'ВАЖНО', code: '57P01' }],
+  [false, { severity: 'ERROR', code: '57014' }],
+  [false, {}],
+])('that a session ends is %p of %p', (ends, message) => {
+  expect(endsSession(message)).toBe(ends)
 })

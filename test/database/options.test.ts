@@ -17,12 +17,17 @@ describe('pgPool()', () => {
     [
       'config',
       'postgres://',
-      "an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify and onConnect, received 'postgres://'",
+      "an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify, onConnect and pipeline, received 'postgres://'",
     ],
     [
       'config',
       { max: 5 },
-      'an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify and onConnect, received { max: 5 }',
+      'an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify, onConnect and pipeline, received { max: 5 }',
+    ],
+    [
+      'config',
+      { pipeline: true },
+      'an object without max, min, Client, Promise, maxLifetimeSeconds, connectionTimeoutMillis, verify, onConnect and pipeline, received { pipeline: true }',
     ],
     ['credentials', {}, 'a password, an object with a password, a function or a source, received {}'],
     ['credentials', 5, 'a password, an object with a password, a function or a source, received 5'],

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import type { Database } from 'middy-managed-instances/database'
 import { invoke } from 'middy-managed-instances/testing'
@@ -47,6 +48,16 @@ describe('a connection that was lost before anything could be heard of it is len
     await untilIdle(db, 1)
     endUnheard(pid)
     expect(await ask(db)).not.toBe(pid)
+  })
+
+  test('by pgPool() that others have given it back to', async () => {
+    const db = server.pool(silent)
+    const { rows } = await (await db.pool).query('SELECT pg_backend_pid() AS pid')
+    await untilIdle(db, 1)
+    // It has been idle for a while.
+    await wait(150)
+    endUnheard(rows[0].pid)
+    expect(await ask(db)).not.toBe(rows[0].pid)
   })
 
   test('by postgresJs()', async () => {

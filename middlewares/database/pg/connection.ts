@@ -3,13 +3,15 @@ import type pg from 'pg'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { type Credential, loginOf } from '../credentials.ts'
+import { DatabaseClosedError } from '../errors.ts'
 import { type Borrower, type ConnectionState, notSentError, type PoolConnection } from '../pool/driver.ts'
 import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
 import { sendCancelRequest } from './cancel.ts'
-import { isAuthenticationFailure } from './diagnosis.ts'
+import { endsSession, isAuthenticationFailure } from './diagnosis.ts'
 import { LeasedClient } from './leased-client.ts'
+import { RunningQueries, silence } from './running-queries.ts'
 import { resetSession } from './session.ts'
 import { SessionState } from './session-state.ts'
 
@@ -21,13 +23,22 @@ export interface ConnectionSettings extends DriverSettings<pg.PoolConfig> {
   readonly keep: (connection: PgConnection) => void
   /** Called with one that is lost. */
   readonly lost: (connection: PgConnection, error: Error) => void
+  /** Whether no more are to be opened. */
+  readonly isEnding: () => boolean
 }
 
 /** One physical connection. */
 export interface PgConnection extends pg.PoolClient, PoolConnection<pg.PoolClient> {
   readonly isExpired: boolean
+  /** Whether nobody has given it back yet. */
+  readonly isNew: boolean
+  readonly isLost: boolean
   /** Calls back when it is known whether it is lost. */
   hear(callback: () => void): void
+  /** Takes what listeners for a new one have made of its session for how all requests are to have it. */
+  adopt(): void
+  /** It has come back to the pool. */
+  rest(): void
   /** Takes it out of use for good. */
   spoil(): void
   /** Breaks it off. */
@@ -57,7 +68,7 @@ interface Query {
  * none of it.
  */
 export const connectionClass = (driver: typeof pg, settings: ConnectionSettings): (new () => PgConnection) => {
-  const { name, config, credentials, connectTimeout, maxLifetime, traces, open, keep, lost } = settings
+  const { name, config, credentials, connectTimeout, maxLifetime, traces, open, keep, lost, isEnding } = settings
   class Connection extends driver.Client {
     declare release: (destroy?: Error | boolean) => void
     #activity: 'connecting' | 'idle' | 'busy' | 'broken' = 'connecting'
@@ -65,6 +76,8 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     readonly #session = new SessionState(traces)
     #expires = Number.POSITIVE_INFINITY
     #borrower: LeasedClient | undefined
+    #isNew = true
+    readonly #running = new RunningQueries()
     #idle: PromiseWithResolvers<void> | undefined
     readonly #idleness = new Idleness()
 
@@ -80,7 +93,13 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       this.connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
         this.#session.settings.note(message.parameterName, message.parameterValue)
       })
+      // It fails what is running, and the end of the connection comes later.
+      this.connection.on('errorMessage', (message: unknown) => {
+        if (endsSession(message)) this.#running.silence()
+      })
+      this.connection.on('end', () => this.#break())
       this.on('drain', () => {
+        this.#running.clear()
         if (this.#activity === 'busy') this.#activity = 'idle'
         this.#idle?.resolve()
         this.#borrower?.pass('drain')
@@ -93,7 +112,6 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       })
       this.on('end', () => {
         open.delete(this as unknown as PgConnection)
-        this.#break()
         this.#borrower?.pass('end')
       })
       this.on('notice', (notice) => this.#borrower?.pass('notice', notice))
@@ -118,14 +136,22 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
           connected(error as Error)
         }
       }
+      const startInTime = (credential: Credential): void => {
+        if (isEnding()) connected(new DatabaseClosedError(name))
+        else start(credential)
+      }
       if (credentials === undefined) start()
-      else credentials.get().then(start, connected)
+      else credentials.get().then(startInTime, connected)
       return undefined as unknown as Promise<never>
     }
 
     override query(query: unknown, values?: unknown, callback?: unknown): never {
       const result = super.query(query as string, values as [], callback as () => void)
-      if (this.#activity === 'idle') this.#activity = 'busy'
+      if (this.#activity === 'broken') silence(result)
+      else {
+        if (this.#activity === 'idle') this.#activity = 'busy'
+        this.#running.add(result)
+      }
       this.#session.note(typeof query === 'string' ? query : (query as { text?: unknown }).text)
       return result as never
     }
@@ -148,6 +174,14 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       return performance.now() > this.#expires
     }
 
+    get isNew(): boolean {
+      return this.#isNew
+    }
+
+    get isLost(): boolean {
+      return this.#activity === 'broken'
+    }
+
     lend(request: Borrower): pg.PoolClient {
       const borrower = new LeasedClient(name, this as unknown as PgConnection, request)
       this.#borrower = borrower
@@ -155,6 +189,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     }
 
     revoke(ending: Ending | undefined): void {
+      if (this.#activity === 'busy') this.#running.silence()
       this.#borrower?.revoke(ending)
       this.#borrower = undefined
     }
@@ -167,7 +202,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
 
     /** What has not been sent never is: outside a transaction it would be carried out behind the cancelled query. */
     cancel(): Promise<void> {
-      this.#borrower?.silence()
+      this.#running.silence()
       this.#dropUnsent()
       const { connectionParameters, processID, secretKey } = this as unknown as Undeclared
       const { ssl, sslnegotiation } = connectionParameters
@@ -197,6 +232,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
     }
 
     checkIn(fate: 'keep' | 'destroy'): void {
+      this.#isNew = false
       this.#idleness.begin(performance.now())
       if (fate === 'destroy') {
         this.release(true)
@@ -207,6 +243,16 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
 
     hear(callback: () => void): void {
       this.#idleness.hear(callback)
+    }
+
+    adopt(): void {
+      this.#session.adopt()
+    }
+
+    rest(): void {
+      if (!this.#isNew) return
+      this.#isNew = false
+      this.#idleness.begin(performance.now())
     }
 
     spoil(): void {
@@ -239,6 +285,7 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
 
     #break(): void {
       this.#activity = 'broken'
+      this.#running.silence()
       this.#idle?.resolve()
     }
   }

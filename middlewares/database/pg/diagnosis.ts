@@ -1,10 +1,20 @@
 import type { ConnectProblem } from '../pool/driver.ts'
 import { type Failure, failureOf, passingSystemCodes } from '../pool/system-errors.ts'
+import { leftByPoolUser } from './readiness.ts'
 
 const refused = new Set(['28P01', '28000'])
 
 /** Whether the server refused the login. */
 export const isAuthenticationFailure = (error: unknown): boolean => refused.has((error as Failure).code ?? '')
+
+/** Whether what the server says is the end of a session. It says how bad that is in a language of its choice. */
+export const endsSession = (message: unknown): boolean => {
+  const { severity = '', code = '' } = message as { severity?: string; code?: string }
+  return severity === 'FATAL' || severity === 'PANIC' || endings.has(code)
+}
+
+/** Of an administrator, a crash, and the timeouts of what is idle or takes too long. */
+const endings = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04'])
 
 const passing = new Set([...passingSystemCodes, '53300', '57P01', '57P02', '57P03'])
 
@@ -30,6 +40,10 @@ const messageRemedies: readonly (readonly [RegExp, string])[] = [
     'Give the certificate of its authority as config.ssl.ca (for RDS, the global bundle).',
   ],
   [/^timeout expired/, 'Nothing answers: open the security group for the function, or raise connectTimeout.'],
+  [
+    leftByPoolUser,
+    'Have it end what it begins; what every session needs may stand in config.options, as "-c statement_timeout=30s".',
+  ],
   [/must be a string|SASL/, 'Give a password, in credentials or config.password.'],
 ]
 

@@ -6,6 +6,7 @@ import type { DriverSettings } from '../pool/pool-options.ts'
 import { AtHand } from './at-hand.ts'
 import { connectionClass, type PgConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
+import { settle, tryReset, unusableError } from './readiness.ts'
 
 type CheckedOut = (error: unknown, connection?: PoolConnection<pg.PoolClient>) => void
 
@@ -43,20 +44,16 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     const lost = (connection: PgConnection, error: Error): void => {
       if (atHand.drop(connection)) onError(error)
     }
-    const Client = connectionClass(driver, { ...this.#settings, open: this.#open, keep, lost })
+    const isEnding = (): boolean => pool.ending
+    const Client = connectionClass(driver, { ...this.#settings, open: this.#open, keep, lost, isEnding })
     const pool: pg.Pool = new Pool({ allowExitOnIdle: true, ...config, max: share, Client })
     pool.on('error', onError)
+    pool.on('release', (_error, client) => (client as PgConnection).rest())
     return pool
   }
 
   checkOut(pool: pg.Pool, done: CheckedOut): void {
-    const connection = this.#atHand.take()
-    if (connection !== undefined) this.#hear(pool, connection, done)
-    else
-      pool.connect((error, client) => {
-        if (client === undefined) done(error)
-        else this.#hear(pool, client as PgConnection, done)
-      })
+    this.#checkOut(pool, done, 0)
   }
 
   mayPassOn(pool: pg.Pool, connection: PoolConnection<pg.PoolClient>): boolean {
@@ -68,7 +65,7 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
   }
 
   get credentialsCanChange(): boolean {
-    return this.#settings.credentials?.canChange ?? typeof this.#settings.config.password === 'function'
+    return this.#settings.credentials?.canChange ?? false
   }
 
   async maxConnections(pool: pg.Pool): Promise<number> {
@@ -82,14 +79,42 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
     return closeConnections(this.#open, ended, deadline)
   }
 
-  #hear(pool: pg.Pool, connection: PgConnection, done: CheckedOut): void {
+  /** @param replaced - how many of no use it has found before. */
+  #checkOut(pool: pg.Pool, done: CheckedOut, replaced: number): void {
+    const connection = this.#atHand.take()
+    if (connection !== undefined) this.#hear(pool, connection, done, replaced)
+    else
+      pool.connect((error, client) => {
+        if (client === undefined) done(error)
+        else this.#hear(pool, client as PgConnection, done, replaced)
+      })
+  }
+
+  #hear(pool: pg.Pool, connection: PgConnection, done: CheckedOut, replaced: number): void {
     connection.hear(() => {
-      const { state } = connection
-      if (state === 'clean' || state === 'dirty') return done(undefined, connection)
-      // It is lost, or somebody has left something on it who had it of the pool.
-      connection.checkIn('destroy')
-      this.checkOut(pool, done)
+      if (this.#isReady(connection)) done(undefined, connection)
+      else void this.#makeReady(pool, connection, done, replaced)
     })
+  }
+
+  #isReady({ state }: PgConnection): boolean {
+    return state === 'clean' || (state === 'dirty' && !this.#settings.traces)
+  }
+
+  /** It is lost, or somebody has done something on it who has it of the pool: at the latest a listener, as it was opened. */
+  async #makeReady(pool: pg.Pool, connection: PgConnection, done: CheckedOut, replaced: number): Promise<void> {
+    const { connectTimeout, share, traces } = this.#settings
+    const { isNew } = connection
+    await settle(connection, connectTimeout)
+    if (isNew) connection.adopt()
+    // What listeners set, a reset takes away.
+    else if (traces && connection.state === 'dirty' && pool.listenerCount('connect') === 0)
+      await tryReset(connection, connectTimeout)
+    if (this.#isReady(connection)) return done(undefined, connection)
+    const error = unusableError(connection)
+    connection.checkIn('destroy')
+    if (isNew || replaced === share) done(error)
+    else this.#checkOut(pool, done, replaced + 1)
   }
 }
 

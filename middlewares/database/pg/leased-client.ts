@@ -4,12 +4,11 @@ import { type Borrower, endedError } from '../pool/driver.ts'
 import { inContext } from '../pool/in-context.ts'
 import { QuietEmitter } from '../pool/quiet-emitter.ts'
 import type { PgConnection } from './connection.ts'
+import { silence } from './running-queries.ts'
 
 interface Submittable extends EventEmitter {
   handleError?: (error: Error, connection: unknown) => void
 }
-
-const ignore = (): void => {}
 
 /**
  * A pool client as one request sees it: everything a `pg.PoolClient` has, until it is revoked. It is not the client
@@ -21,8 +20,6 @@ export class LeasedClient extends QuietEmitter {
   /** Until it is revoked. */
   #connection: PgConnection | undefined
   #ending: Ending | undefined
-  #inFlight: unknown
-  #othersInFlight: unknown[] | undefined
 
   constructor(name: string, connection: PgConnection, borrower: Borrower) {
     super()
@@ -34,20 +31,7 @@ export class LeasedClient extends QuietEmitter {
   query(query: unknown, values?: unknown, callback?: unknown): unknown {
     const connection = this.#connection
     if (connection === undefined) return this.#refuse(query, [values, callback])
-    const alone = connection.state !== 'busy'
-    const result: unknown = connection.query(
-      query as string,
-      inContext(values) as [],
-      inContext(callback) as () => void,
-    )
-    if (alone) {
-      this.#inFlight = result
-      this.#othersInFlight = undefined
-    } else {
-      this.#othersInFlight ??= []
-      this.#othersInFlight.push(result)
-    }
-    return result
+    return connection.query(query as string, inContext(values) as [], inContext(callback) as () => void)
   }
 
   /** Gives the client back before the request ends; with an error or `true` its connection is not used again. */
@@ -119,17 +103,9 @@ export class LeasedClient extends QuietEmitter {
     if (this.listenerCount(event) > 0) this.emit(event, ...details)
   }
 
-  /** What is running is cancelled, and nobody may be left to hear of it. */
-  silence(): void {
-    for (const query of [this.#inFlight, ...(this.#othersInFlight ?? [])]) silence(query)
-  }
-
   revoke(ending: Ending | undefined): void {
-    if (this.#connection?.state === 'busy') this.silence()
     this.#ending = ending
     this.#connection = undefined
-    this.#inFlight = undefined
-    this.#othersInFlight = undefined
   }
 
   #use(use: string): PgConnection {
@@ -141,6 +117,7 @@ export class LeasedClient extends QuietEmitter {
   #refuse(query: unknown, rest: unknown[]): unknown {
     const error = endedError(this.#name, 'query()', this.#ending)
     if (isSubmittable(query)) {
+      silence(query)
       process.nextTick(() => query.handleError?.(error, new EventEmitter()))
       return query
     }
@@ -153,15 +130,10 @@ export class LeasedClient extends QuietEmitter {
     }
     const refused = Promise.reject(error)
     // Whoever goes on after the end of its request may not have thought of awaiting either.
-    refused.catch(ignore)
+    silence(refused)
     return refused
   }
 }
 
 const isSubmittable = (query: unknown): query is Submittable =>
   typeof query === 'object' && query !== null && 'submit' in query && typeof query.submit === 'function'
-
-const silence = (query: unknown): void => {
-  if (query instanceof Promise) query.catch(ignore)
-  else if (query instanceof EventEmitter) query.on('error', ignore)
-}

@@ -7,7 +7,15 @@ import { PgDriver } from './driver.ts'
 /** What node-postgres is configured with, less what `pgPool()` has options of its own for. */
 export type PgConfig = Omit<
   pg.PoolConfig,
-  'max' | 'min' | 'Client' | 'Promise' | 'maxLifetimeSeconds' | 'connectionTimeoutMillis' | 'verify' | 'onConnect'
+  | 'max'
+  | 'min'
+  | 'Client'
+  | 'Promise'
+  | 'maxLifetimeSeconds'
+  | 'connectionTimeoutMillis'
+  | 'verify'
+  | 'onConnect'
+  | 'pipeline'
 >
 
 /** What `pgPool()` takes; without a `config` the variables PGHOST and so on say where the server is. */
@@ -22,6 +30,8 @@ const rules = poolRules([
   'connectionTimeoutMillis',
   'verify',
   'onConnect',
+  // What is sent already can't be kept from being carried out behind a cancelled query.
+  'pipeline',
 ])
 
 /**
@@ -49,6 +59,9 @@ const rules = poolRules([
  * ```
  */
 export const pgPool = <L = pg.PoolClient>(options: PgPoolOptions<L>): Database<L, pg.Pool> => {
-  const checked = checkOptions<PgPoolOptions<L>>('pgPool()', rules, options)
+  const { ...checked } = checkOptions<PgPoolOptions<L>>('pgPool()', rules, options)
+  const { password } = checked.config ?? {}
+  // One that fails without a reason node-postgres takes for one that has not failed.
+  if (typeof password === 'function') checked.credentials ??= password
   return openPool('pgPool()', checked, (settings) => new PgDriver(settings))
 }

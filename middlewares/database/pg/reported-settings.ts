@@ -5,7 +5,7 @@
  */
 export class ReportedSettings {
   readonly #initial = new Map<string, string>()
-  readonly #changed = new Set<string>()
+  readonly #changed = new Map<string, string>()
   #begun = false
 
   /** From here on the session is the requests'. */
@@ -16,7 +16,13 @@ export class ReportedSettings {
   note(name: string, value: string): void {
     if (!this.#begun) this.#initial.set(name, value)
     else if (this.#initial.get(name) === value) this.#changed.delete(name)
-    else this.#changed.add(name)
+    else this.#changed.set(name, value)
+  }
+
+  /** From here on the values are the session's own that it has now. */
+  adopt(): void {
+    for (const [name, value] of this.#changed) this.#initial.set(name, value)
+    this.#changed.clear()
   }
 
   /** Whether any has another value than at the session's begin. */

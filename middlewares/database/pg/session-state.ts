@@ -6,6 +6,7 @@ export class SessionState {
   readonly settings: ReportedSettings = new ReportedSettings()
   readonly #traces: boolean
   #trace: Trace = 'none'
+  #isAdopted = false
 
   /** @param traces - whether to go by the words of queries, beside the settings the server reports. */
   constructor(traces: boolean) {
@@ -15,7 +16,8 @@ export class SessionState {
   /** `dirty` if it is as good as new after a reset, `broken` if nothing helps. */
   get value(): 'clean' | 'dirty' | 'broken' {
     if (this.#trace === 'lasting') return 'broken'
-    return this.#trace === 'none' && !this.settings.changed ? 'clean' : 'dirty'
+    if (this.#trace === 'none' && !this.settings.changed) return 'clean'
+    return this.#isAdopted ? 'broken' : 'dirty'
   }
 
   /** Notes what a query may leave; all it can, if it does not show its text. */
@@ -27,7 +29,15 @@ export class SessionState {
     if (this.#trace === 'none' || trace === 'lasting') this.#trace = trace
   }
 
-  wasReset(): void {
+  /** Takes what was set until now for how every request is to have it, which no reset brings back. */
+  adopt(): void {
+    if (this.#trace === 'lasting') return
+    this.#isAdopted = this.#traces
     this.#trace = 'none'
+    this.settings.adopt()
+  }
+
+  wasReset(): void {
+    this.#trace = this.#isAdopted ? 'lasting' : 'none'
   }
 }
