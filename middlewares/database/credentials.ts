@@ -23,6 +23,11 @@ export const someCredentials: Rule = {
   expected: 'a password, an object with a password, a function or a source',
   accepts: (value) =>
     typeof value === 'string' || typeof value === 'function' || isSource(value) || passwordOf(value) !== undefined,
+  // A password may be there by another name.
+  shown: (value) =>
+    typeof value === 'object' && value !== null
+      ? Object.fromEntries(Object.keys(value).map((key) => [key, '...']))
+      : value,
 }
 
 const passwordOf = (value: unknown): string | undefined => {

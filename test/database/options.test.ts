@@ -46,6 +46,16 @@ describe('pgPool()', () => {
     expect(attempt).toThrow(`pgPool(): option "${option}" must be ${problem}.`)
   })
 
+  test.each([
+    ['config', 'postgres://orders:secret@db/orders', "'postgres://'"],
+    ['config', { max: 5, password: 'secret' }, '{ max: 5 }'],
+    ['credentials', { user: 'orders', pass: 'secret' }, "{ user: '...', pass: '...' }"],
+  ])('shows no secret when it refuses %s', (option, value, shown) => {
+    const attempt = (): unknown => make({ connections: 4, [option]: value })
+    expect(attempt).toThrow(`received ${shown}.`)
+    expect(attempt).not.toThrow('secret')
+  })
+
   test('refuses an option it does not know, and none at all', () => {
     expect(() => make({ connections: 4, max: 5 })).toThrow(
       'pgPool(): unknown option "max" (received 5); expected one of connections,',

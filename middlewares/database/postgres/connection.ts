@@ -115,7 +115,9 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   follow(query: Query, done?: () => void): void {
     this.#running.follow(query, (error) => {
       this.#note(query.string ?? '', error)
-      if (error !== undefined && hasColumns(query)) this.#forgetRows()
+      // Whoever awaits it is told all the same.
+      if (this.#isGone) silence(query)
+      else if (error !== undefined && hasColumns(query)) this.#forgetRows()
       done?.()
     })
   }
@@ -237,10 +239,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#running.giveUp()
     this.#sql.end({ timeout: 0 }).catch(() => {})
     // A socket whose other end is gone never says so.
-    void doneWithin(endBound, this.ended).then((inTime) => {
-      if (inTime) return
-      this.#lose()
-    })
+    void doneWithin(endBound, this.ended).then((inTime) => inTime || this.#lose())
   }
 
   get #isGone(): boolean {
@@ -260,7 +259,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
    * holes. A query that ends well sets it right, as the ROLLBACK of a transaction does.
    */
   #forgetRows(): void {
-    if (this.#isGone || this.#transaction !== undefined || this.#leftTransaction) return
+    if (this.#transaction !== undefined || this.#leftTransaction) return
     const query = this.#sql.unsafe('SELECT WHERE false') as unknown as Query
     silence(query)
     this.#running.follow(query, (error) => {

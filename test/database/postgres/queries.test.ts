@@ -11,15 +11,26 @@ import { configOf, handlerWith, sharedOn } from './support/shared.ts'
 
 const server = testServer()
 
-test('a handler that goes on with a cursor after its request has timed out ends no worker', async () => {
-  const file = join(import.meta.dirname, 'fixtures/cursors.mts')
+/** What a process tells whose errors nobody keeps from ending it. */
+const toldBy = async (fixture: string): Promise<unknown[]> => {
+  const file = join(import.meta.dirname, 'fixtures', fixture)
   const how = ['--no-warnings', '--conditions=middy-managed-instances/source', file]
   const env = { ...process.env, SERVER: JSON.stringify(configOf(server)) }
   const { stdout } = await promisify(execFile)(process.execPath, how, { env, timeout: 15_000 })
-  const lines = stdout
+  return stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
+}
+
+test('a loss ends no worker whose handler has not awaited a query yet', async () => {
+  await expect(toldBy('unawaited.mts')).resolves.toEqual([
+    { told: ['CONNECTION_CLOSED', 'CONNECTION_CLOSED'], next: [{ one: 1 }] },
+  ])
+}, 20_000)
+
+test('a handler that goes on with a cursor after its request has timed out ends no worker', async () => {
+  const lines = await toldBy('cursors.mts')
   expect(lines).toHaveLength(5)
   for (const line of lines) expect(line).toMatchObject({ told: expect.stringContaining('aborted'), next: [{ one: 1 }] })
 }, 20_000)
