@@ -27,7 +27,7 @@ export const unusableError = ({ isLost, state }: PgConnection): Error =>
 const poolUser = 'a listener for "connect" of db.pool, or a user of its clients,'
 
 /** How the message of an {@link unusableError} begins that is a user's fault. */
-export const leftByPoolUser = new RegExp(`^${poolUser}`)
+export const leftByPoolUser: RegExp = new RegExp(`^${poolUser}`)
 
 const leftOn: Readonly<Record<ConnectionState, string>> = {
   clean: 'nothing',
