@@ -19,7 +19,7 @@ const untouched = {
   transaction: null,
 }
 
-testOrders('pgPool()', server, { untouched, cancelled: '57014' })
+testOrders('pgPool()', server, { untouched })
 testRotation('pgPool()', server)
 
 test('fewer connections than workers end the start with an error that names both and what to change', async () => {

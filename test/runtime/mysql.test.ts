@@ -19,6 +19,6 @@ onMariaDb('MariaDB', () => {
     scratch: 0,
   }
 
-  testOrders('mysqlPool()', server, { untouched, cancelled: 'ER_QUERY_INTERRUPTED' })
+  testOrders('mysqlPool()', server, { untouched })
   testRotation('mysqlPool()', server)
 })

@@ -10,12 +10,13 @@ import type { DriverSettings } from '../pool/pool-options.ts'
 import type { Trace } from '../pool/trace.ts'
 import { CredentialsUnavailable, connectSocket } from './connecting.ts'
 import { isAuthenticationFailure } from './diagnosis.ts'
-import type { Callback, Command, CoreConfig, CoreConnection, Packet } from './internals.ts'
-import { placeOf, plainRows, type QueryKiller } from './kill.ts'
+import { type Command, type CoreConfig, type CoreConnection, isClosed, type Packet } from './internals.ts'
+import { placeOf, type QueryKiller } from './kill.ts'
 import type { ClientClass } from './leased-client.ts'
 import { LeasedConnection } from './leased-connection.ts'
-import { autocommit, inTransaction, isOfReadOnly, sessionChanged, statusOf } from './server-status.ts'
+import { autocommit, endsSession, inTransaction, isOfReadOnly, sessionChanged, statusOf } from './server-status.ts'
 import { traceOfQuery } from './session.ts'
+import { resetSession, send } from './session-reset.ts'
 import { failUnsent } from './unsent.ts'
 
 /** What every connection of one pool is opened with. */
@@ -60,6 +61,12 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     core.handlePacket = (packet) => {
       if (packet !== undefined) this.#observe(packet)
       handlePacket.call(core, packet)
+    }
+    const notifyError = core._notifyError
+    core._notifyError = (error) => {
+      // All that runs fails at once, of which the request may await or listen to but one.
+      this.#borrower?.silence()
+      notifyError.call(core, error)
     }
     // Before mysql2 tells whoever asked for it.
     core.prependOnceListener('connect', () => {
@@ -127,9 +134,21 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     return this.#sharedConfig
   }
 
+  /** Whether something runs on it, or may still: also on one that is being broken off. */
+  get isBusy(): boolean {
+    return Boolean(this.core._command) || !(this.#isKnown || this.isClosed)
+  }
+
+  /** Whether it takes no more queries. */
+  get isClosed(): boolean {
+    return isClosed(this.core)
+  }
+
   get state(): ConnectionState {
     if (this.#phase !== 'open') return 'broken'
-    if (this.core._command || !this.#isKnown) return 'busy'
+    if (this.isBusy) return 'busy'
+    // Somebody has ended the pool.
+    if (this.isClosed) return 'broken'
     if ((this.#status & inTransaction) !== 0) return 'transaction'
     if (this.#trace === 'lasting') return 'broken'
     return this.#trace === 'none' ? 'clean' : 'dirty'
@@ -161,19 +180,12 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   }
 
   rollback(): Promise<void> {
-    return this.#send('ROLLBACK')
+    return send(this.core, 'ROLLBACK')
   }
 
-  /** What was prepared is lost as well, and mysql2 prepares it again. The database chosen and, on MySQL, the names stay lost. */
   async reset(): Promise<void> {
-    const { names } = this.#settings
-    const { database, pool } = this.core.config
-    await new Promise<void>((resolve, reject) => this.core.reset((error) => (error ? reject(error) : resolve())))
-    await this.#send(names)
-    this.core.config.charsetNumber = pool.config.connectionConfig.charsetNumber
-    if (database) await this.#send(`USE ${this.core.escapeId(database)}`)
-    else if (await this.#hasDatabase()) return this.spoil()
-    this.#trace = 'none'
+    if (await resetSession(this.core, this.#settings.names)) this.#trace = 'none'
+    else this.spoil()
   }
 
   checkIn(fate: 'keep' | 'destroy'): void {
@@ -183,8 +195,13 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   }
 
   query(method: 'query' | 'execute', query: unknown, values: unknown, callback: unknown): Command {
-    if (this.#settings.traces && this.#trace === 'none') this.#trace = traceOfQuery(query)
+    this.note(query)
     return this.core[method](query, values, callback)
+  }
+
+  /** Notes what a query may leave in the session. */
+  note(query: unknown): void {
+    if (this.#settings.traces && this.#trace === 'none') this.#trace = traceOfQuery(query)
   }
 
   /** Takes it out of use for good. */
@@ -222,7 +239,9 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
   async #settle(): Promise<void> {
     // All that a new one runs, which needs no other round trip.
     await this.#placing
-    while (this.state === 'busy') await new Promise<void>((resolve) => this.core.ping(() => resolve()))
+    // On one that is closed mysql2 answers at once, without a round trip; it ends when what runs on it has.
+    while (this.state === 'busy')
+      await (this.isClosed ? this.closed : new Promise<void>((resolve) => this.core.ping(() => resolve())))
     this.#settling = undefined
   }
 
@@ -242,6 +261,7 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     if (status === 'failed') {
       // After a failover the same name leads to the server that can be written to, and this connection never does.
       if (isOfReadOnly(packet)) this.spoil()
+      if (endsSession(packet)) this.#borrower?.silence()
       return
     }
     this.#status = status
@@ -269,20 +289,4 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     this.#phase = 'ending'
     this.core.end()
   }
-
-  #send(sql: string): Promise<void> {
-    return new Promise((resolve, reject) => this.core.query(sql, answering(resolve, reject)))
-  }
-
-  async #hasDatabase(): Promise<boolean> {
-    const rows = await new Promise<unknown>((resolve, reject) =>
-      this.core.query({ sql: 'SELECT DATABASE()', ...plainRows }, answering(resolve, reject)),
-    )
-    return (rows as [[unknown]])[0][0] !== null
-  }
 }
-
-const answering =
-  <T>(resolve: (value: T) => void, reject: (reason: unknown) => void): Callback =>
-  (error, result) =>
-    error ? reject(error) : resolve(result as T)

@@ -9,6 +9,8 @@ export const isAuthenticationFailure = (error: unknown): boolean => refused.has(
 const passing = new Set([
   ...passingSystemCodes,
   'PROTOCOL_CONNECTION_LOST',
+  'OPENED_BUSY',
+  'OPENED_LOST',
   'ER_CON_COUNT_ERROR',
   'ER_TOO_MANY_USER_CONNECTIONS',
   'ER_USER_LIMIT_REACHED',
@@ -21,6 +23,8 @@ const tooMany =
   'The server has too many connections: lower connections, raise its max_connections, or put a proxy in front of it.'
 const certificate = 'Give the certificate of its authority as config.ssl.ca (for RDS, ssl: the name "Amazon RDS").'
 
+const listener = 'a listener of the event "connection" of db.pool'
+
 const remedies: Readonly<Record<string, string>> = {
   ENOTFOUND: 'There is no such host: correct config.host.',
   ERR_SOCKET_BAD_PORT: 'Correct config.port.',
@@ -28,6 +32,9 @@ const remedies: Readonly<Record<string, string>> = {
   ETIMEDOUT:
     'Nothing answers: open the security group for the function, correct config.host and config.port, or raise connectTimeout.',
   PROTOCOL_CONNECTION_LOST: 'The server hung up: see its log, and whether it is starting or shutting down.',
+  OPENED_BUSY: `The server does not answer, or ${listener} runs something long on it: end that, or raise connectTimeout.`,
+  OPENED_LOST: `The server hung up, or ${listener} did: see the log of the server, and what the listener does.`,
+  OPENED_IN_TRANSACTION: `Have it end: ${listener} leaves it open, or init_connect of the server does.`,
   ER_ACCESS_DENIED_ERROR: 'The server refuses this login: correct credentials, or the secret they come from.',
   ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'The server refuses this login: give a password, in credentials or config.',
   ER_DBACCESS_DENIED_ERROR: 'Grant the user the right to use the database, or correct config.database.',

@@ -6,7 +6,7 @@ import { doneWithin } from '../pool/bounded.ts'
 import { closeConnections } from '../pool/closing.ts'
 import type { ConnectProblem, PoolConnection, PoolDriver } from '../pool/driver.ts'
 import type { DriverSettings } from '../pool/pool-options.ts'
-import { connectFailureOf } from './connecting.ts'
+import { connectFailureOf, unusable } from './connecting.ts'
 import { type ConnectionSettings, MysqlConnection } from './connection.ts'
 import { diagnose } from './diagnosis.ts'
 import type { CoreConfig, CoreConnection, CorePool } from './internals.ts'
@@ -32,6 +32,8 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
   readonly #open = new Set<MysqlConnection>()
   readonly #connections = new WeakMap<CoreConnection, MysqlConnection>()
   readonly #loading: Promise<Driver>
+  /** The new one that mysql2 is just giving to whoever has it opened. */
+  #opened: unknown
 
   constructor(settings: DriverSettings<PoolOptions>) {
     this.name = settings.name
@@ -53,6 +55,12 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
       connectTimeout: 0,
       stream: ({ config }: { config: CoreConfig }) => this.#openSocket(config, settings),
     })
+    pool.on('connection', (core) => {
+      this.#opened = core
+      queueMicrotask(() => {
+        this.#opened = undefined
+      })
+    })
     pool.on('acquire', (core) => this.#of(core).take())
     pool.on('release', (core) => this.#of(core).rest())
     const { ssl = false, charsetNumber } = coreOf(pool).config.connectionConfig
@@ -70,10 +78,10 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
     coreOf(pool.pool).getConnection((error, core) => {
       if (core === undefined) return done(connectFailureOf(error))
       const connection = this.#of(core)
+      const isNew = core === this.#opened
       connection.hear(() => {
-        const look = (): void => this.#lookAt(pool, connection, done)
-        if (connection.state !== 'busy') look()
-        else void doneWithin(this.#settings.connectTimeout, connection.settled()).then(look)
+        if (this.#mayLend(connection, isNew)) done(undefined, connection)
+        else void this.#mend(pool, connection, isNew, done)
       })
     })
   }
@@ -105,14 +113,22 @@ export class MysqlDriver implements PoolDriver<mysql.Pool, mysql.PoolConnection>
     coreOf(pool.pool).end(() => {})
   }
 
-  #lookAt(pool: mysql.Pool, connection: MysqlConnection, done: CheckedOut): void {
+  /** What listeners have set on a new one is meant for its first request; others that had it of the pool mean nothing. */
+  #mayLend({ state }: MysqlConnection, isNew: boolean): boolean {
+    return state === 'clean' || (state === 'dirty' && (isNew || !this.#settings.traces))
+  }
+
+  async #mend(pool: mysql.Pool, connection: MysqlConnection, isNew: boolean, done: CheckedOut): Promise<void> {
+    const { connectTimeout } = this.#settings
+    if (connection.state === 'busy') await doneWithin(connectTimeout, connection.settled())
+    if (connection.state === 'dirty' && !this.#mayLend(connection, isNew))
+      await doneWithin(connectTimeout, connection.reset()).catch(() => {})
+    if (this.#mayLend(connection, isNew)) return done(undefined, connection)
     const { state } = connection
-    if (state === 'clean' || state === 'dirty') done(undefined, connection)
-    else {
-      // It was lost, or somebody has left something on it who had it of the pool.
-      connection.checkIn('destroy')
-      this.checkOut(pool, done)
-    }
+    connection.checkIn('destroy')
+    // Another new one would be no better.
+    if (isNew) done(unusable(state, connectTimeout))
+    else this.checkOut(pool, done)
   }
 
   #of(core: unknown): MysqlConnection {

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import type { ConnectionOptions } from 'mysql2'
 
 /** What is used of mysql2 beyond what it declares. */
@@ -18,6 +19,8 @@ export interface Command extends EventEmitter {
   readonly next: unknown
   /** Sends it, and returns what reads the answer; nothing if there is none. */
   start: () => unknown
+  /** Of what has rows: reads them as a stream. */
+  stream: (options?: object) => Readable
   /** Of what is executed: what was prepared for it. */
   readonly statement?: PreparedStatement
   readonly onResult?: Callback
@@ -61,7 +64,12 @@ export interface CoreConnection extends EventEmitter {
   /** What has not been sent. */
   readonly _commands: { shift(): Command | undefined; push(command: Command): void }
   readonly _paused: boolean
+  /** It is replaced by the other one when no more commands are taken. */
+  readonly addCommand: unknown
+  readonly _addCommandClosedState: unknown
   handlePacket(packet?: Packet): void
+  /** Fails everything that runs on it. */
+  _notifyError(error: Error): void
   query(...queryAndCallback: unknown[]): Command
   execute(...queryAndCallback: unknown[]): Command
   prepare(options: unknown, callback: (error: unknown, statement: PreparedStatement) => void): Command
@@ -77,3 +85,6 @@ export interface CoreConnection extends EventEmitter {
   release(): void
   end(): void
 }
+
+/** Whether it takes no more commands: it is lost, or has been told to end. */
+export const isClosed = (core: CoreConnection): boolean => core.addCommand === core._addCommandClosedState

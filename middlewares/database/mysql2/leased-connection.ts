@@ -8,6 +8,7 @@ import type { MysqlConnection } from './connection.ts'
 import type { Callback, Command, CoreConfig, PreparedStatement } from './internals.ts'
 import type { ClientClass, Executor } from './leased-client.ts'
 import { LeasedStatement } from './leased-statement.ts'
+import { failUnsentRead, ReadQueries } from './read-queries.ts'
 
 type CreateQuery = (query: unknown, values: unknown, callback: undefined, config: CoreConfig) => Command
 
@@ -31,8 +32,7 @@ export class LeasedConnection extends QuietEmitter {
   #isAwaited = false
   #running: Promise<unknown> | undefined
   #othersRunning: Promise<unknown>[] | undefined
-  /** What is read by events, which mysql2 leaves unanswered when a connection is lost. */
-  #read: Set<Command> | undefined
+  #read: ReadQueries | undefined
 
   constructor(name: string, connection: MysqlConnection, borrower: Borrower, Client: ClientClass) {
     super()
@@ -46,12 +46,12 @@ export class LeasedConnection extends QuietEmitter {
 
   /** Begins what the request awaits. */
   begin(executor: Executor): Promise<unknown> {
-    const isIdle = this.#isIdle
+    const isIdle = !this.#connection?.isBusy
     this.#isAwaited = true
     const begun = new Promise(executor)
     this.#isAwaited = false
-    // Whoever goes on after the end of its request may not have thought of awaiting either.
-    if (this.#connection === undefined) begun.catch(ignore)
+    // Whoever goes on after the end of its request, or a loss, may not have thought of awaiting either.
+    if (this.#connection === undefined || this.#connection.isClosed) begun.catch(ignore)
     else if (isIdle) {
       this.#running = begun
       this.#othersRunning = undefined
@@ -115,7 +115,10 @@ export class LeasedConnection extends QuietEmitter {
 
   executePrepared(statement: PreparedStatement, parts: unknown[]): unknown {
     const connection = this.#connection
-    if (connection === undefined) return this.#refuse('execute()', [statement.query, ...parts])
+    const { query } = statement
+    if (connection === undefined) return this.#refuse('execute()', [query, ...parts])
+    if (connection.isClosed && !parts.some(isFunction)) return this.#lost([query, ...parts])
+    connection.note(query)
     return this.#follow(statement.execute(...parts.map(inContext)), parts)
   }
 
@@ -196,19 +199,19 @@ export class LeasedConnection extends QuietEmitter {
 
   /** The connection is lost. */
   lose(error: Error): void {
-    for (const query of this.#read ?? []) if (query.listenerCount('error') > 0) query.emit('error', error)
+    this.#read?.fail(error)
     this.pass('error', error)
   }
 
-  /** What is running is cancelled, and nobody may be left to hear of it. */
+  /** What is running is cancelled or lost, and nobody may be left to hear of it. */
   silence(): void {
     this.#running?.catch(ignore)
     for (const begun of this.#othersRunning ?? []) begun.catch(ignore)
-    for (const query of this.#read ?? []) query.on('error', ignore)
+    this.#read?.silence()
   }
 
   revoke(ending: Ending | undefined): void {
-    if (!this.#isIdle) this.silence()
+    if (this.#connection?.isBusy) this.silence()
     this.#ending = ending
     this.#connection = undefined
     this.#read = undefined
@@ -217,13 +220,9 @@ export class LeasedConnection extends QuietEmitter {
   #run(method: 'query' | 'execute', parts: unknown[]): unknown {
     const connection = this.#connection
     if (connection === undefined) return this.#refuse(`${method}()`, parts)
+    if (connection.isClosed && !parts.some(isFunction)) return this.#lost(parts)
     const [query, values, callback] = parts
     return this.#follow(connection.query(method, query, this.#bind(values), this.#bind(callback)), parts)
-  }
-
-  /** Whether nothing runs on it. */
-  get #isIdle(): boolean {
-    return this.#connection?.state !== 'busy'
   }
 
   #bind<T>(part: T): T {
@@ -232,9 +231,8 @@ export class LeasedConnection extends QuietEmitter {
 
   #follow(query: Command, parts: unknown[]): Command {
     if (parts.some(isFunction)) return query
-    this.#read ??= new Set()
-    const read = this.#read.add(query)
-    query.once('end', () => read.delete(query))
+    this.#read ??= new ReadQueries()
+    this.#read.follow(query)
     return query
   }
 
@@ -256,13 +254,26 @@ export class LeasedConnection extends QuietEmitter {
       process.nextTick(callback, error)
       return new EventEmitter()
     }
-    const query = this.#createQuery(parts[0], parts[1], undefined, this.config)
-    process.nextTick(() => {
-      if (query.listenerCount('error') > 0) query.emit('error', error)
-      query.emit('end')
-    })
-    return query
+    return this.#neverSent(parts, error)
   }
+
+  /** Fails what is to be read over a closed connection, where mysql2 tells nobody but listeners of the connection. */
+  #lost(parts: unknown[]): Command {
+    const error = closedError(this.#name)
+    process.nextTick(() => this.pass('error', error))
+    return this.#neverSent(parts, error)
+  }
+
+  #neverSent([query, values]: unknown[], error: Error): Command {
+    const command = this.#createQuery(query, values, undefined, this.config)
+    failUnsentRead(command, error)
+    return command
+  }
+}
+
+const closedError = (name: string): Error => {
+  const message = `${name}: the query was not sent, since its connection is lost or closed. The next request has another one.`
+  return Object.assign(new Error(message), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true })
 }
 
 const isFunction = (part: unknown): part is (error: Error) => void => typeof part === 'function'

@@ -39,4 +39,12 @@ export const statusOf = (packet: Packet, command: Command): number | 'failed' | 
 const readOnly = new Set([1290, 1836])
 
 /** Whether a packet is the error of a server that has become read-only. */
-export const isOfReadOnly = ({ buffer, offset }: Packet): boolean => readOnly.has(buffer.readUInt16LE(offset + 1))
+export const isOfReadOnly = (packet: Packet): boolean => readOnly.has(errorOf(packet))
+
+/** The server shuts down, or somebody has killed the session, on MariaDB or MySQL. */
+const lastErrors = new Set([1053, 1927, 3169])
+
+/** Whether a packet is the error of a query with which the session ends: all that waits behind it fails as well. */
+export const endsSession = (packet: Packet): boolean => lastErrors.has(errorOf(packet))
+
+const errorOf = ({ buffer, offset }: Packet): number => buffer.readUInt16LE(offset + 1)

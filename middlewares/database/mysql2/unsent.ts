@@ -1,8 +1,12 @@
-import type { Command, CoreConnection } from './internals.ts'
+import { type Command, type CoreConnection, isClosed } from './internals.ts'
 
 /** Fails what a connection has not sent, and never sends it. */
-export const failUnsent = ({ _commands: unsent }: CoreConnection, error: Error): void => {
-  const [first, ...others] = drained(unsent)
+export const failUnsent = (core: CoreConnection, error: Error): void => {
+  const { _commands: unsent } = core
+  const all = drained(unsent)
+  // What ends it, which is no query.
+  const last = isClosed(core) ? all.pop() : undefined
+  const [first, ...others] = all
   if (first !== undefined && isBeingPrepared(first)) {
     // If its preparation fails, it is told of that, and has a `start` that does nothing.
     first.start = () => {
@@ -13,6 +17,7 @@ export const failUnsent = ({ _commands: unsent }: CoreConnection, error: Error):
   } else if (first !== undefined) fail(first, error)
   // Where the preparation has failed that was before it, it has been told.
   for (const command of others) if (!Object.hasOwn(command, 'start')) fail(command, error)
+  if (last !== undefined) unsent.push(last)
 }
 
 const drained = (commands: CoreConnection['_commands']): Command[] => {

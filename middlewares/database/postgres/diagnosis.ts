@@ -1,3 +1,4 @@
+import { DatabaseBusyError, DatabaseConnectError } from '../errors.ts'
 import { diagnose as diagnoseServer } from '../pg/diagnosis.ts'
 import type { ConnectProblem } from '../pool/driver.ts'
 
@@ -17,6 +18,10 @@ export const isLoss = (error: unknown): boolean => {
   const { code, severity } = error as { code?: unknown; severity?: unknown }
   return severity === 'FATAL' || (typeof code === 'string' && lossCode.test(code))
 }
+
+/** Whether something has failed for want of a connection, or of its loss: no mistake of whoever has not awaited it. */
+export const isOfConnection = (error: unknown): boolean =>
+  isLoss(error) || error instanceof DatabaseBusyError || error instanceof DatabaseConnectError
 
 const noTls = /before secure TLS connection/
 const hangsUp = /the server hangs up/

@@ -1,9 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type postgres from 'postgres'
 import type { Database, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import type { Ending } from '../../../src/scope/scope.ts'
 import { endedError } from '../pool/driver.ts'
 import type { PostgresConnection } from './connection.ts'
 import type { Connections } from './connections.ts'
+import { isOfConnection } from './diagnosis.ts'
 import type { Listening } from './listening.ts'
 import { bindCallbacks, primitivesOf, type Query, refuse, silence } from './query.ts'
 import { sqlOf } from './sql.ts'
@@ -27,6 +29,8 @@ export class RequestSql {
   readonly #worker: WorkerConnections
   readonly #root: postgres.Sql
   readonly #request: LeaseRequest
+  /** What its connections call back, they call in nobody's. */
+  readonly #inContext = AsyncLocalStorage.snapshot()
   readonly #leases = new Set<Lease<PostgresConnection>>()
   readonly #restoring = new Set<Promise<void>>()
   readonly #transactions = new Set<{ running: Promise<unknown> }>()
@@ -88,12 +92,9 @@ export class RequestSql {
         if (query.cancelled) return this.#end(lease, undefined)
         const connection = lease.client
         query[connectionKey] = connection
-        connection.run(query, () => this.#end(lease, undefined))
+        connection.run(query, () => this.#inContext(() => this.#end(lease, undefined)))
       },
-      (error) => {
-        if (this.#ended === undefined && !this.#request.signal.aborted) query.reject(error)
-        else refuse(query, error)
-      },
+      (error) => refuse(query, error),
     )
   }
 
@@ -116,8 +117,8 @@ export class RequestSql {
       },
       (error) => {
         this.#transactions.delete(transaction)
-        // It was cancelled, and nobody may be left to hear of it.
-        if (this.#request.signal.aborted) silence(transaction.running)
+        // Nobody may be left to hear of it, or nobody yet.
+        if (this.#request.signal.aborted || isOfConnection(error)) silence(transaction.running)
         throw error
       },
     )

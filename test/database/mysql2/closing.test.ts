@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { barrier, invoke } from 'middy-managed-instances/testing'
 import { mysqlServer, onMariaDb } from '../support/mysql-server.ts'
 import { scriptedMysql } from '../support/scripted-mysql.ts'
 import { failureOf, handlerOf, until } from '../support/server.ts'
-
-const run = promisify(execFile)
+import { outputOf } from './support/fixture.ts'
 
 onMariaDb('mysqlPool()', () => {
   const server = mysqlServer()
@@ -156,12 +152,8 @@ onMariaDb('mysqlPool()', () => {
   })
 
   test('lets the process end without close(), once the queries of db.pool are answered', async () => {
-    const script = join(import.meta.dirname, 'fixtures/idle.mjs')
-    const options = ['--no-warnings', '--conditions=middy-managed-instances/source']
-    const { stdout } = await run(process.execPath, [...options, script, JSON.stringify(server.config)], {
-      timeout: 10_000,
-    })
-    expect(stdout).toContain("of the server's max_connections 100, 98 to spare")
+    const output = await outputOf('idle.mjs', JSON.stringify(server.config))
+    expect(output).toContain("of the server's max_connections 100, 98 to spare")
   })
 
   test('describes workers, connections and environments against the server', async () => {

@@ -60,6 +60,36 @@ onMariaDb('a connection of mysqlPool()', () => {
     expect(error.data.attempts).toBeGreaterThan(2)
   })
 
+  const unusable: [string, (core: PoolConnection['connection']) => void, string, string, boolean][] = [
+    [
+      'leaves a transaction open',
+      (core) => void core.query('START TRANSACTION'),
+      'a transaction',
+      'Have it end',
+      false,
+    ],
+    ['runs something long', (core) => void core.query('SELECT SLEEP(0.5)'), 'within 300 ms', 'long on it', true],
+    ['destroys it', (core) => core.destroy(), 'was lost', 'what the listener does', true],
+  ]
+  test.each(unusable)(
+    'that a listener %s on is an error with its remedy',
+    async (_name, listen, reason, remedy, passes) => {
+      const db = server.pool({ connections: 1, connectTimeout: 300 })
+      let opened = 0
+      ;(await db.pool).on('connection', (connection) => {
+        opened += 1
+        listen(connection as unknown as PoolConnection['connection'])
+      })
+      for (const request of [1, 2]) {
+        const error = await failureOf(() => invoke(one(db), undefined, { timeout: 1_000 }))
+        expect(error).toMatchObject({ code: 'DATABASE_CONNECT', retryable: passes })
+        expect((error as Error).message).toContain(reason)
+        expect((error as Error).message).toContain(remedy)
+        expect(opened).toBeLessThanOrEqual(request * (passes ? 15 : 1))
+      }
+    },
+  )
+
   test('to a server that says nothing takes no longer than connectTimeout and the time of the request', async () => {
     const port = await scriptedMysql(() => {})
     const started = performance.now()
