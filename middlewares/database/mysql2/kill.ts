@@ -25,6 +25,12 @@ interface Line {
   users: number
 }
 
+/** Whether the connection is lost that was to end a query. */
+const isLoss = (error: unknown): boolean => {
+  const { fatal, code } = error as { fatal?: boolean; code?: string }
+  return fatal === true || code === 'ER_CONNECTION_KILLED'
+}
+
 const ignore = (): void => {}
 
 /** Later cancellations join a connection that hangs. A round trip has no longer either, and mysql2 would wait ten times as long. */
@@ -44,9 +50,14 @@ export class QueryKiller {
     try {
       await this.#kill(target, place)
     } catch (error) {
-      if (!isAuthenticationFailure(error) || !this.#settings.credentials?.canChange) throw error
+      if (!this.#mayPass(error)) throw error
       await this.#kill(target, place)
     }
+  }
+
+  /** Whether another attempt may do better, over another connection. */
+  #mayPass(error: unknown): boolean {
+    return isAuthenticationFailure(error) ? (this.#settings.credentials?.canChange ?? false) : isLoss(error)
   }
 
   async #kill(target: CoreConnection, place: string | undefined): Promise<void> {
@@ -56,13 +67,21 @@ export class QueryKiller {
     line.users += 1
     try {
       await this.#killOver(await line.control, target, place)
+    } catch (error) {
+      if (isLoss(error)) this.#drop(key, line)
+      throw error
     } finally {
       line.users -= 1
       if (line.users === 0) {
-        this.#lines.delete(key)
+        this.#drop(key, line)
         line.control.then(({ client }) => client.destroy(), ignore)
       }
     }
+  }
+
+  /** Nobody joins it any more. */
+  #drop(key: string, line: Line): void {
+    if (this.#lines.get(key) === line) this.#lines.delete(key)
   }
 
   async #killOver({ client, credential }: Control, target: CoreConnection, place: string | undefined): Promise<void> {

@@ -221,6 +221,27 @@ onMariaDb('what runs past its request', () => {
     expect(await countsOf(db)).toEqual({ total: 1, idle: 1 })
   })
 
+  test('is cancelled though the connection is lost that is to cancel it', async () => {
+    let opened = 0
+    let lost = 0
+    const port = await serveTcp((socket) => {
+      opened += 1
+      relayTo(socket, server.mariadb)
+      if (opened !== 2) return
+      socket.on('data', (data) => {
+        if (!String(data).includes('processlist')) return
+        lost += 1
+        socket.destroy()
+      })
+    })
+    const db = server.pool({ connections: 1, config: { port } })
+    const handler = handlerOf(db, async (db) => (await db.client()).query('SELECT SLEEP(60)'))
+    await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
+    await until(async () => (await running()).length === 0, 1_000)
+    await expectNoLeaks()
+    expect({ opened, lost, ...(await countsOf(db)) }).toEqual({ opened: 3, lost: 1, total: 1, idle: 1 })
+  })
+
   test('is cancelled though the connection that cancelled another one hung', async () => {
     let isHanging = false
     let hanging = 0
