@@ -37,11 +37,11 @@ export class PostgresDriver implements PoolDriver<Connections, PostgresConnectio
       onclose: undefined,
     } as object)
     const options = root.options as DriverOptions
-    const idleTimeout = options.idle_timeout ? options.idle_timeout * 1_000 : Number.POSITIVE_INFINITY
+    const { idle_timeout, ssl } = options
+    const idleTimeout = idle_timeout ? idle_timeout * 1_000 : Number.POSITIVE_INFINITY
     options.idle_timeout = undefined
     // Read here once, where an error in it is heard.
-    if (typeof options.ssl === 'object')
-      options.ssl = { ...options.ssl, secureContext: createSecureContext(options.ssl) }
+    if (ssl && typeof ssl === 'object') options.ssl = { secureContext: createSecureContext(ssl), ...ssl }
     const shared = { hosts: new Hosts(options), arrayTypes: new ArrayTypes(root) }
     return new Connections(root, { ...settings, ...shared, driver, options, idleTimeout })
   }

@@ -57,7 +57,7 @@ export const postgresJs = <L = postgres.Sql>(options: PostgresJsOptions<L>): Dat
   const { map = (sql: postgres.Sql) => sql as L, ...checked } = checkOptions<PostgresJsOptions<L>>(name, rules, options)
   const { config: { pass, password = pass } = {} } = checked
   // What fails of it within postgres.js would end the worker.
-  if (password !== undefined && typeof password !== 'string' && typeof password !== 'function')
+  if (typeof (password ?? '') !== 'string' && typeof password !== 'function')
     throw new TypeError(`${name}: config.password must be a string or a function, received a ${typeof password}.`)
   if (typeof password === 'function') checked.credentials ??= password
   const pool = openPool<Connections, PostgresConnection, PostgresConfig, PostgresConnection>(
