@@ -70,6 +70,19 @@ describe('close()', () => {
     await answer
   })
 
+  test('waits for what runs, if it may take for ever and whoever has ended the pool', async () => {
+    const db = server.pool({ connections: 1 })
+    const answer = invoke(
+      handlerOf(db, async (db) => (await db.client()).query("SELECT 'ran' AS it FROM pg_sleep(0.2)")),
+      undefined,
+    )
+    await until(async () => (await server.sessions()).some(({ state }) => state === 'active'))
+    void (await db.pool).end()
+    await db.close({ deadline: Number.POSITIVE_INFINITY })
+    await expect(answer).resolves.toMatchObject({ rows: [{ it: 'ran' }] })
+    expect(await server.sessions()).toEqual([])
+  })
+
   test('ends every wait, and no client is to be had any more', async () => {
     const db = server.pool({ connections: 1 })
     const meet = barrier(2)

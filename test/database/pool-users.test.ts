@@ -46,6 +46,13 @@ describe('a listener for the connections of db.pool', () => {
     },
   )
 
+  test('costs no connection if it sets nothing', async () => {
+    const { db, counts } = await listened((client) => client.query('SELECT 1'))
+    const setting = "SELECT set_config('app.tenant', 'a', true)"
+    for (let request = 0; request < 3; request++) await ask(db, setting)
+    expect(counts.opened).toBe(1)
+  })
+
   test('may change what the server reports, by a function of its own', async () => {
     await server.ask(
       "CREATE FUNCTION set_up() RETURNS void LANGUAGE sql AS $$ SELECT set_config('TimeZone', 'Asia/Tokyo', false) $$",

@@ -139,6 +139,11 @@ export class MysqlConnection implements PoolConnection<mysql.PoolConnection> {
     return Boolean(this.core._command) || !(this.#isKnown || this.isClosed)
   }
 
+  /** How many commands it has to carry out: one or more for each query. */
+  get commands(): number {
+    return this.core._commands.length + 1
+  }
+
   /** Whether it takes no more queries. */
   get isClosed(): boolean {
     return isClosed(this.core)

@@ -62,7 +62,7 @@ export interface CoreConnection extends EventEmitter {
   readonly authorized: boolean
   readonly _command?: Command | null
   /** What has not been sent. */
-  readonly _commands: { shift(): Command | undefined; push(command: Command): void }
+  readonly _commands: { readonly length: number; shift(): Command | undefined; push(command: Command): void }
   readonly _paused: boolean
   /** It is replaced by the other one when no more commands are taken. */
   readonly addCommand: unknown

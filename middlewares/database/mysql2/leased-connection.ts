@@ -58,6 +58,9 @@ export class LeasedConnection extends QuietEmitter {
     } else {
       this.#othersRunning ??= []
       this.#othersRunning.push(begun)
+      // Where one always waits behind another, nothing says that all have ended. They do so in order.
+      const ended = this.#othersRunning.length - this.#connection.commands
+      if (ended > 0) this.#othersRunning.splice(0, ended)
     }
     return begun
   }

@@ -150,7 +150,8 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       if (this.#activity === 'broken') silence(result)
       else {
         if (this.#activity === 'idle') this.#activity = 'busy'
-        this.#running.add(result)
+        // The one that is being answered, and those behind it.
+        this.#running.add(result, 1 + this.#unsent.length)
       }
       this.#session.note(typeof query === 'string' ? query : (query as { text?: unknown }).text)
       return result as never
@@ -263,9 +264,13 @@ export const connectionClass = (driver: typeof pg, settings: ConnectionSettings)
       this.connection.stream.destroy()
     }
 
+    get #unsent(): unknown[] {
+      const { _queryQueue, queryQueue } = this as unknown as Undeclared
+      return _queryQueue ?? queryQueue
+    }
+
     #dropUnsent(): void {
-      const client = this as unknown as Undeclared
-      const queue = client._queryQueue ?? client.queryQueue
+      const queue = this.#unsent
       const error = notSentError(name, '57014')
       // A cursor that was never sent can't be told.
       const isQuery = (queued: unknown): boolean => queued instanceof driver.Query

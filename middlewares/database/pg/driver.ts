@@ -75,7 +75,7 @@ export class PgDriver implements PoolDriver<pg.Pool, pg.PoolClient> {
 
   close(pool: pg.Pool, deadline: number): Promise<void> {
     this.#atHand.clear()
-    const ended = Promise.all([pool.end(), ...Array.from(this.#open, endOf)])
+    const ended = Promise.all([pool.ending ? undefined : pool.end(), ...Array.from(this.#open, endOf)])
     return closeConnections(this.#open, ended, deadline)
   }
 

@@ -14,11 +14,13 @@ export class RunningQueries {
   #first: unknown
   #others: unknown[] | undefined
 
-  add(query: unknown): void {
+  /** @param most - how many there may be: where one always waits behind another, nothing says that all have ended. */
+  add(query: unknown, most: number): void {
     if (this.#first === undefined) this.#first = query
     else {
       this.#others ??= []
       this.#others.push(query)
+      if (this.#others.length > most) this.#others.splice(0, this.#others.length - most)
     }
   }
 

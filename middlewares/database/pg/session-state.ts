@@ -31,7 +31,7 @@ export class SessionState {
 
   /** Takes what was set until now for how every request is to have it, which no reset brings back. */
   adopt(): void {
-    if (this.#trace === 'lasting') return
+    if (this.value !== 'dirty') return
     this.#isAdopted = this.#traces
     this.#trace = 'none'
     this.settings.adopt()

@@ -2,15 +2,7 @@ import { EventEmitter } from 'node:events'
 import { callBack } from '../../../src/call-back.ts'
 import type { CloseOptions, Database, DescribeOptions, Lease, LeaseRequest } from '../../../src/database-adapter.ts'
 import { logLine } from '../../../src/log.ts'
-import {
-  aFunction,
-  checkOptions,
-  longestTimer,
-  milliseconds,
-  type Rules,
-  required,
-  text,
-} from '../../../src/options.ts'
+import { aFunction, checkOptions, milliseconds, type Rules, required, text } from '../../../src/options.ts'
 import { revocable } from '../../../src/revocable.ts'
 import { onShutdown } from '../../../src/runtime/shutdown.ts'
 import { outsideRequests } from '../../../src/scope/outside-requests.ts'
@@ -215,7 +207,7 @@ const within = async <T>(opening: Promise<T>, { signal, deadline }: LeaseRequest
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
   signal.addEventListener('abort', abort)
-  const wait = Math.min(Math.max(0, deadline - Date.now()), longestTimer)
+  const wait = Math.max(0, deadline - Date.now())
   try {
     if (await doneWithin(wait, Promise.race([opening, aborted]))) return await opening
     throw unanswered(name, wait)
