@@ -9,7 +9,7 @@ import { Idleness } from '../pool/idleness.ts'
 import { jittered } from '../pool/lifetime.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { isLoss } from './diagnosis.ts'
-import { hasColumns, primitivesOf, type Query, type QueryPrimitives, silence } from './query.ts'
+import { hasColumns, isOutOfStep, primitivesOf, type Query, type QueryPrimitives, silence } from './query.ts'
 import { RunningQueries } from './running-queries.ts'
 import { lost, noAnswer, Sockets } from './sockets.ts'
 import { Transaction } from './transaction.ts'
@@ -60,6 +60,8 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     this.#sockets = new Sockets(options, hosts.inOrder)
     this.#sql = driver({
       ...options,
+      // Those of rows and values come when it has been asked what is not the requests'.
+      transform: { ...options.transform, row: {}, value: {} },
       ...login,
       host: this.#sockets.hosts,
       socket: this.#sockets.open,
@@ -80,6 +82,8 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     const answered = this.#sql.unsafe('').then(() => arrayTypes.learn(this.#sql))
     if (!(await doneWithin(seconds * 1_000, answered))) throw noAnswer(seconds)
     if (this.#isGone) throw lost('CONNECTION_CLOSED', 'lost before it could be used')
+    const { row, value } = options.transform
+    Object.assign(this.#sql.options.transform, { row, value })
     this.#sockets.ready()
     this.#session.settings.begin()
   }
@@ -115,6 +119,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   follow(query: Query, done?: () => void): void {
     this.#running.follow(query, (error) => {
       this.#note(query.string ?? '', error)
+      if (isOutOfStep(query, error)) this.destroy()
       // Whoever awaits it is told all the same.
       if (this.#isGone) silence(query)
       else if (error !== undefined && hasColumns(query)) this.#forgetRows()
@@ -160,7 +165,8 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     try {
       return await transaction.run(this.#sql, options, work)
     } catch (error) {
-      this.#breakOn(error)
+      // Its callback may have failed of another service, and those of its queries have been looked at.
+      if (!transaction.threw(error)) this.#breakOn(error)
       throw error
     } finally {
       this.#transaction = undefined
@@ -226,19 +232,23 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
   /** Ends it, if it has come back; or when it does: postgres.js, once told to end, can't be told to break off any more. */
   end(): Promise<void> {
     if (this.state === 'busy' || this.state === 'transaction') return this.ended
-    if (this.#state === 'idle') this.#state = 'ending'
     this.#sql.end().catch(() => {})
+    if (this.#state === 'idle') this.#endSoon()
     return this.ended
   }
 
   /** Breaks it off. */
   destroy(): void {
     if (this.#isGone) return
-    this.#state = 'ending'
     this.#sockets.openNoMore()
     this.#running.giveUp()
     this.#sql.end({ timeout: 0 }).catch(() => {})
-    // A socket whose other end is gone never says so.
+    this.#endSoon()
+  }
+
+  /** A socket whose other end is gone never says so. */
+  #endSoon(): void {
+    this.#state = 'ending'
     void doneWithin(endBound, this.ended).then((inTime) => inTime || this.#lose())
   }
 
@@ -246,10 +256,7 @@ export class PostgresConnection implements PoolConnection<PostgresConnection> {
     return this.#state === 'ending' || this.#state === 'lost'
   }
 
-  /**
-   * A connection whose query fails of its loss is still open for postgres.js, which would never answer the next query
-   * on it, or open another one for that.
-   */
+  /** For postgres.js it is still open: it would never answer the next query, or open another one for that. */
   #breakOn(error: unknown): void {
     if (isLoss(error)) this.destroy()
   }

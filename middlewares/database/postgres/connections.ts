@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers'
 import type postgres from 'postgres'
+import { longestTimer } from '../../../src/options.ts'
 import { closeConnections } from '../pool/closing.ts'
 import type { PostgresConnection } from './connection.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
@@ -90,7 +91,8 @@ export class Connections {
 
   /** Ends those that are idle for too long. postgres.js would do so under a query that is just being sent. */
   #sweepIn(wait: number): void {
-    if (wait < Number.POSITIVE_INFINITY) this.#sweeping ??= setTimeout(() => this.#sweep(), wait).unref()
+    if (wait < Number.POSITIVE_INFINITY)
+      this.#sweeping ??= setTimeout(() => this.#sweep(), Math.min(wait, longestTimer)).unref()
   }
 
   #sweep(): void {

@@ -19,8 +19,8 @@ export class Hosts {
     return [...this.#all.slice(this.#first), ...this.#all.slice(0, this.#first)]
   }
 
-  /** Has the next connection begin with another one: this one accepts connections, and then fails them. */
-  skipFirst(): void {
-    this.#first = (this.#first + 1) % this.#all.length
+  /** Has the next connection begin with another one, if nobody has: this one accepts connections, and then fails them. */
+  skip(host: Host | undefined): void {
+    if (this.#all[this.#first] === host) this.#first = (this.#first + 1) % this.#all.length
   }
 }

@@ -9,12 +9,13 @@ import { lost } from './sockets.ts'
 export const openConnection = (settings: ConnectionSettings, owner: Owner): Promise<PostgresConnection> =>
   outsideRequests(async () => {
     const credential = await settings.credentials?.get()
+    const [first] = settings.hosts.inOrder
     const connection = new PostgresConnection(settings, loginOf(credential), owner)
     try {
       await connection.connect(settings)
     } catch (error) {
       const isRefused = isAuthenticationFailure(error)
-      if (!isRefused) settings.hosts.skipFirst()
+      if (!isRefused) settings.hosts.skip(first)
       else if (credential !== undefined) settings.credentials?.refuse(credential)
       connection.destroy()
       const { target_session_attrs: wanted } = settings.options

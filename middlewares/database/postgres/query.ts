@@ -1,4 +1,4 @@
-import { type Readable, Stream } from 'node:stream'
+import { Readable, Stream } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type postgres from 'postgres'
 import { inContext } from '../pool/in-context.ts'
@@ -14,6 +14,8 @@ export interface Query extends Promise<unknown> {
   canceller: ((query: Query) => Promise<void> | undefined) | null
   resolve: Settle
   reject: Settle
+  /** Where it was made. */
+  readonly origin: string
   /** The text, once it has been sent. */
   readonly string?: string
   /** What the server has said of it. */
@@ -28,6 +30,8 @@ export interface Query extends Promise<unknown> {
   failure?: unknown
   /** What its callback does with the rows it has been called with last. */
   step?: Promise<unknown>
+  /** Whether the rows of its COPY have been left before the end. */
+  isLeft?: boolean
 }
 
 export interface QueryHandler {
@@ -44,6 +48,15 @@ export interface QueryPrimitives {
 
 /** Whether the server has begun to answer with rows. */
 export const hasColumns = ({ statement }: Query): boolean => (statement?.columns?.length ?? 0) > 0
+
+/**
+ * Whether a failure of its own, not of the server's, leaves postgres.js out of step with the server: behind a row of a
+ * cursor that can't be read it asks once too often, and of a COPY that is left it reads no more.
+ */
+export const isOutOfStep = ({ cursorRows, isLeft }: Query, error: unknown): boolean =>
+  error !== undefined && !isOfServer(error) && (cursorRows !== undefined || isLeft === true)
+
+const isOfServer = (error: unknown): boolean => (error as { severity?: unknown } | null)?.severity !== undefined
 
 export const isQuery = (value: unknown): value is Query => value instanceof Promise
 
@@ -132,7 +145,13 @@ export const followQuery = (query: Query, done: (error: unknown) => void): void 
     if (!(value instanceof Stream)) return end()
     // Of a COPY: it takes the connection until its stream has ended. Unheard, its error would end the worker.
     value.on('error', ignore)
-    finished(value as Readable).then(() => end(), end)
+    finished(value as Readable).then(
+      () => end(),
+      (error) => {
+        query.isLeft = value instanceof Readable
+        end(error)
+      },
+    )
   }
   const rejecting = (settle: Settle) => (error: unknown) => {
     settle(error)

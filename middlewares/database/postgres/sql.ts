@@ -27,7 +27,10 @@ export const sqlOf = (origin: postgres.ISql, { send, cancel, close }: QueryRunne
   }
   const sql = (...parts: unknown[]): unknown => {
     const made = make(...parts)
-    return isQuery(made) ? adopt(made) : made
+    if (!isQuery(made)) return made
+    // postgres.js keeps where each literal was first made, and with it that request, until somebody has asked for it.
+    if (!send.debug) void made.origin
+    return adopt(made)
   }
   const unsafe = (...text: [string]): unknown => adopt(origin.unsafe(...text) as unknown as Query)
   const file = (path: string, ...rest: []): unknown => {

@@ -1,4 +1,6 @@
 import type postgres from 'postgres'
+import { outsideRequests } from '../../../src/scope/outside-requests.ts'
+import { inContext } from '../pool/in-context.ts'
 import { silence } from './query.ts'
 import { unlessLost } from './unless-lost.ts'
 
@@ -11,6 +13,7 @@ export class Transaction {
   #running: Promise<unknown> = Promise.resolve()
   #savepoints = 0
   #isEnding = false
+  #thrown: unknown
   #refuse: (() => Error) | undefined
 
   constructor(isLost: () => boolean) {
@@ -28,6 +31,11 @@ export class Transaction {
     return this.#isEnding
   }
 
+  /** Whether it is its callback that has failed with this. */
+  threw(error: unknown): boolean {
+    return this.#thrown === error
+  }
+
   /** Resolves when it has ended, either way. */
   ended(): Promise<void> {
     return this.#running.then(ignore, ignore)
@@ -38,11 +46,13 @@ export class Transaction {
     options: string,
     work: (sql: postgres.TransactionSql, transaction: Transaction) => R,
   ): Promise<unknown> {
-    this.#running = sql.begin(options, (inner) =>
+    // postgres.js keeps what it calls of this until the next transaction, but nothing of the request.
+    const bound = inContext((inner: postgres.TransactionSql) =>
       unlessLost(this.#isLost, () =>
         this.#untilEnding(Promise.race([asOne(work(inner, this)), this.#abandoned.promise])),
       ),
     )
+    this.#running = outsideRequests(() => sql.begin(options, bound))
     try {
       return await this.#running
     } finally {
@@ -85,6 +95,9 @@ export class Transaction {
   async #untilEnding(work: Promise<unknown>): Promise<unknown> {
     try {
       return await work
+    } catch (error) {
+      this.#thrown = error
+      throw error
     } finally {
       this.#isEnding = true
     }

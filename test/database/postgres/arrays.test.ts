@@ -213,6 +213,12 @@ describe('array types', () => {
     await expect(inRequest((sql) => column(sql, tags), { config: { types } })).resolves.toBe('a list: {a,b}')
   })
 
+  test('are understood whatever makes something else of rows', async () => {
+    const row = (row: object): object => Object.fromEntries(Object.entries({ ...row, seen: true }))
+    const read = inRequest((sql) => sql.unsafe(`SELECT ${tags} AS tags`), { config: { transform: { row } } })
+    await expect(read).resolves.toMatchObject([{ tags: ['a', 'b'], seen: true }])
+  })
+
   test('are understood whatever renames columns', async () => {
     const read = inRequest((sql) => sql.unsafe(`SELECT ${tags} AS all_tags`), {
       config: { transform: postgres.pascal },

@@ -85,6 +85,19 @@ test('a connection is ended after idle_timeout, and never under a query', async 
   expect(errors).toEqual([])
 })
 
+test('a connection that is ended while its other end is gone leaves its place within a second', async () => {
+  const sockets: Socket[] = []
+  const config = { ...over(server, (socket) => sockets.push(socket)), idle_timeout: 0.1 }
+  const db = sharedOn(server, { connections: 1, acquireTimeout: 3_000, config })
+  await expect(invoke(handlerWith(db, one), undefined)).resolves.toEqual([{ one: 1 }])
+  const [socket] = sockets as [Socket]
+  socket.pause()
+  socket.end = () => socket
+  await setTimeout(200)
+  await expect(invoke(handlerWith(db, one), undefined)).resolves.toEqual([{ one: 1 }])
+  expect(sockets).toHaveLength(2)
+})
+
 test('a socket of the configuration that comes too late is closed', async () => {
   const { host, port } = server.config
   let late = true

@@ -6,7 +6,8 @@ import { describe, expect, test } from '@jest/globals'
 import type { Leak } from 'middy-managed-instances/database'
 import { createContext, invoke } from 'middy-managed-instances/testing'
 import type postgres from 'postgres'
-import { failureOf, testServer } from '../support/server.ts'
+import { collectGarbage } from '../../testing/collector.ts'
+import { failureOf, testServer, until } from '../support/server.ts'
 import { configOf, handlerWith, sharedOn } from './support/shared.ts'
 
 const server = testServer()
@@ -113,5 +114,91 @@ describe('a query that fails after some of its rows', () => {
     })
     await expect(invoke(handler, undefined)).resolves.toEqual([{ one: 1 }])
     expect(leaks).toMatchObject([{ action: 'rolledBack' }])
+  })
+})
+
+describe('a query that fails on its own, not on the server,', () => {
+  const types = {
+    bad: {
+      to: 20,
+      from: [20],
+      serialize: String,
+      parse: (text: string) => {
+        if (Number(text) % 4 === 0) throw new RangeError(`bad ${text}`)
+        return Number(text)
+      },
+    },
+  }
+  const numbers = (sql: postgres.ISql) => sql`SELECT n::int8 FROM generate_series(1, 20) n`
+  const failing: [string, (sql: postgres.Sql) => unknown][] = [
+    ['a query', numbers],
+    [
+      'a cursor',
+      async (sql) => {
+        for await (const _ of numbers(sql).cursor(10));
+      },
+    ],
+    ['a cursor with a callback', (sql) => numbers(sql).cursor(10, () => {})],
+    ['a cursor in a transaction', (sql) => sql.begin((sql) => numbers(sql).cursor(10, () => {}))],
+    [
+      'a cursor that the server fails as well',
+      (sql) => sql`SELECT n::int8, 1 / (9 - n) FROM generate_series(1, 20) n`.cursor(10, () => {}),
+    ],
+  ]
+
+  test.each(failing)('costs the next requests none of their answers: %s', async (_name, work) => {
+    const db = sharedOn(server, { connections: 1, config: { types } as object })
+    await expect(invoke(handlerWith(db, work), undefined)).rejects.toThrow()
+    for (const who of ['a', 'b', 'c']) {
+      const handler = handlerWith(db, async (sql) => [...(await sql`SELECT ${who} AS who`)])
+      await expect(invoke(handler, undefined)).resolves.toEqual([{ who }])
+    }
+  })
+})
+
+test('a COPY whose rows are left before the end keeps nobody waiting', async () => {
+  const db = sharedOn(server, { connections: 1 })
+  const leaves = handlerWith(db, async (sql) => {
+    const rows = await sql`COPY (SELECT repeat('x', 1000) FROM generate_series(1, 10000)) TO STDOUT`.readable()
+    for await (const _ of rows) break
+  })
+  await invoke(leaves, undefined)
+  const next = handlerWith(db, async (sql) => [...(await sql`SELECT 1 AS one`)])
+  for (let request = 0; request < 3; request++) await expect(invoke(next, undefined)).resolves.toEqual([{ one: 1 }])
+})
+
+test('a transaction that fails of another service keeps its connection', async () => {
+  const db = sharedOn(server, { connections: 1 })
+  const fails = handlerWith(db, (sql) =>
+    sql.begin(async (sql) => {
+      await sql`SELECT 1`
+      throw Object.assign(new Error('Redis is away'), { code: 'ECONNREFUSED' })
+    }),
+  )
+  const pidOf = handlerWith(db, async (sql) => (await sql`SELECT pg_backend_pid() AS pid`)[0]?.['pid'])
+  const before = await invoke(pidOf, undefined)
+  await expect(invoke(fails, undefined)).rejects.toThrow('Redis is away')
+  await expect(invoke(pidOf, undefined)).resolves.toBe(before)
+})
+
+test('neither a query nor a transaction keeps what its request had', async () => {
+  const db = sharedOn(server, { connections: 1 })
+  // The first transaction of all leaves where it was made in postgres.js.
+  const transact = handlerWith(db, (sql) => sql.begin((sql) => sql`SELECT 1`))
+  await invoke(transact, undefined)
+  let kept: WeakRef<object> | undefined
+  const handler = handlerWith(db, async (sql, context) => {
+    kept = new WeakRef(context)
+    await sql`SELECT 'first made here'`
+    await sql.begin((sql) => sql`SELECT 'and here'`)
+  })
+  await invoke(handler, undefined)
+  await invoke(
+    handlerWith(db, (sql) => sql`SELECT 1`),
+    undefined,
+  )
+  await until(async () => {
+    collectGarbage()
+    return kept?.deref() === undefined
   })
 })
