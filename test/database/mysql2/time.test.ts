@@ -262,6 +262,8 @@ onMariaDb('what runs past its request', () => {
     await until(async () => hanging === 0, 5_000)
     await expectNoLeaks()
     await server.killAll()
+    // MariaDB takes up to two seconds to end several SLEEP() at once.
+    await until(async () => (await running()).length === 0)
     await expect(invoke(handler, undefined, { context: briefly(200) })).rejects.toThrow('aborted')
     await until(async () => (await running()).length === 0, 1_000)
     await expectNoLeaks()
