@@ -56,7 +56,7 @@ export class DatabaseBusyError extends ManagedError<{
 
   constructor(data: DatabaseBusyError['data']) {
     const { lent, connections } = data
-    const others = lent < connections ? `, the others are being opened or restored` : ''
+    const others = lent < connections ? ', the others are being opened or restored' : ''
     super(
       `${data.database}: no connection came free within ${data.waited} ms; ${lent} of this worker's ${connections} are lent${others}. ` +
         'Hold a client for less time, give clients of acquire() back early, or raise connections.',
